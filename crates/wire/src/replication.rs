@@ -1,0 +1,1 @@
+//! Replication of the ledger between the stores.
