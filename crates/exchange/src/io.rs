@@ -6,6 +6,8 @@ use std::sync::Arc;
 use model::{Config, Private, Time};
 use wire::registration::RegistrationUpdate;
 
+use crate::LocalAddress;
+
 /// Transport of a signalling flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
@@ -64,8 +66,10 @@ pub enum MediaCommand {
     Open {
         /// The session
         session: MediaSession,
-        /// Our address the phones send to
+        /// Our address that the calling leg sends to
         local: std::net::IpAddr,
+        /// Our address that the called leg sends to; differs from `local` when the legs are in two networks
+        callee_local: std::net::IpAddr,
         /// RTP port that the calling leg sends to
         caller_port: u16,
         /// RTP port that the called leg sends to
@@ -127,8 +131,11 @@ pub enum Input<'a> {
     Replica(RegistrationUpdate),
     /// The peer node (re)connected: answer with every registration as [`Output::Replicate`]
     ReplicaWanted,
-    /// Whether this node serves; timers of replicated state act only while it does
+    /// Whether this node serves. It does not until told so: messages are dropped and no timer of replicated state
+    /// acts. When it ends, registrations stay and calls end here without a word on the wire (the address has gone).
     Serving(bool),
+    /// The addresses that the shell receives SIP on have changed
+    LocalAddresses(Vec<LocalAddress>),
 }
 
 /// Outputs of the exchange.
