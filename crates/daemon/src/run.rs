@@ -1,0 +1,97 @@
+//! The life of a daemon's process: arguments, node file, logs, runtime, and one exit code that says how it ended.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Arg, Command, value_parser};
+
+use crate::{NodeFileError, NodeIdentity, logging};
+
+/// The daemon failed; systemd starts it again.
+pub const EXIT_FAILURE: u8 = 1;
+/// The node file is wrong (`EX_CONFIG` of sysexits.h): starting again does not help
+/// (`RestartPreventExitStatus=78`).
+pub const EXIT_CONFIGURATION: u8 = 78;
+
+/// Runs a daemon to its end: parses `--node FILE`, starts the logs, runs `serve` on a runtime of its own and turns
+/// its outcome into the exit code. The error chain is logged once, here and nowhere else.
+pub fn run<F, Serve>(daemon_name: &'static str, serve: F) -> ExitCode
+where
+    F: FnOnce(NodeIdentity) -> Serve,
+    Serve: Future<Output = anyhow::Result<()>>,
+{
+    let path = node_argument(daemon_name);
+    let identity = match NodeIdentity::load(&path) {
+        Ok(identity) => identity,
+        Err(error) => return report(&error.into()),
+    };
+    if let Err(error) = logging::start(daemon_name, &identity) {
+        return report(&anyhow::Error::new(error).context("starting the log"));
+    }
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+        .and_then(|runtime| runtime.block_on(serve(identity)));
+    match outcome {
+        Ok(()) => {
+            log::info!("ended as asked");
+            ExitCode::SUCCESS
+        }
+        Err(error) => report(&error),
+    }
+}
+
+/// Says an error and all its causes in one line (to the log, or to stderr while there is none) and gives the exit
+/// code for it: [`EXIT_CONFIGURATION`] for a wrong node file, else [`EXIT_FAILURE`].
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    if log::log_enabled!(log::Level::Error) {
+        log::error!("{error:#}");
+    } else {
+        logging::say(&format!("{error:#}"));
+    }
+    ExitCode::from(exit_code(error))
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let node_file_wrong = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<NodeFileError>()
+            .is_some_and(|cause| !matches!(cause, NodeFileError::Read { .. }))
+    });
+    if node_file_wrong { EXIT_CONFIGURATION } else { EXIT_FAILURE }
+}
+
+/// The one argument of every daemon; prints the usage and ends the process when it is missing.
+fn node_argument(daemon_name: &'static str) -> PathBuf {
+    Command::new(daemon_name)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A daemon of the Tandem exchange")
+        .arg(
+            Arg::new("node")
+                .long("node")
+                .value_name("FILE")
+                .help("Identity of this node (node.toml)")
+                .required(true)
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .get_matches()
+        .remove_one("node")
+        .expect("clap has ended the process when a required argument is missing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wrong node file is no reason to start again; a passing failure is.
+    #[test]
+    fn exit_code_tells_a_wrong_node_file_from_a_failure() {
+        let wrong =
+            NodeIdentity::parse("name = 1", std::path::Path::new("node.toml")).expect_err("name is a number");
+        assert_eq!(exit_code(&anyhow::Error::new(wrong).context("reading the identity")), EXIT_CONFIGURATION);
+        assert_eq!(exit_code(&anyhow::anyhow!("the disk is full")), EXIT_FAILURE);
+    }
+}
