@@ -37,8 +37,10 @@ pub struct Setup {
     pub warning: Duration,
     /// Initialisation timeout (row H25)
     pub initialisation: Duration,
-    /// Preferred node (row H22)
+    /// Preferred node (row H22); `None`: the coordinator
     pub default_active: Option<NodeName>,
+    /// This node is the coordinator (row H10): the preferred one where no [`Setup::default_active`] is named
+    pub coordinator: bool,
     /// Highest epoch counter that this node has reserved on disk
     pub counter_reserved: u64,
     /// Random 128 bits of this start of the agent
@@ -91,8 +93,14 @@ pub enum Input {
         /// Score
         score: u32,
     },
-    /// An operator's wish (rows H33, H36)
+    /// An operator's wish (rows H33, H36): on the active node, hand over; on the standby, ask the peer to
     Switch,
+    /// An operator states that the peer is off (named and logged by the shell): its vote counts as given
+    PeerOff,
+    /// The host's clock jumped (a virtual machine was paused): treated as a late tick
+    ClockJump,
+    /// The agent is asked to stop: hand over if the peer can take, then [`Output::Stopped`]
+    Stop,
 }
 
 /// Outputs.
@@ -124,8 +132,13 @@ pub enum Output {
     },
     /// Close the gate and remove the resource addresses, then say [`Input::AddressesReleased`]
     Release,
-    /// Planned switchover: take no new transactions, flush replication, then say [`Input::Flushed`]
+    /// Announce the held addresses again (gratuitous ARP, unsolicited NA): another node may have been believed
+    Announce,
+    /// Planned switchover: take no new transactions, flush replication, then say [`Input::Flushed`]. The freeze
+    /// ends with the next change of role, also when that goes back to [`Role::Active`]
     Freeze,
+    /// Answer to [`Input::Stop`]: nothing is held any more, the agent may end. Nothing follows
+    Stopped,
     /// Something for the log, the status and the bus
     Event(Event),
     /// Nothing more now
@@ -139,7 +152,7 @@ pub enum Role {
     Initialising,
     /// Ready, does not serve
     Standby,
-    /// Has the lease, addresses are being added
+    /// Asks for the lease, or has it and the addresses are being added
     Taking,
     /// Serves
     Active,
@@ -169,5 +182,25 @@ pub enum Event {
     TwoOwners {
         /// Epoch of the peer
         theirs: Epoch,
+    },
+    /// The agent was not scheduled, or the host's clock jumped: the gate was closed (for this long too late)
+    LateTick {
+        /// How long after its time the tick came
+        late: Duration,
+    },
+    /// The peer is gone, and this node does not take: why
+    Withheld {
+        /// Why, in a few words for people
+        reason: &'static str,
+    },
+    /// A switchover was not begun or was given up: why (rows H33, H36)
+    SwitchRefused {
+        /// Why, in a few words for people
+        reason: &'static str,
+    },
+    /// Too many automatic hand-overs: the next waits so long
+    Damped {
+        /// Time in which no discretionary hand-over happens
+        hold_down: Duration,
     },
 }
