@@ -37,7 +37,7 @@ pub struct System {
     pub domain: String,
 }
 
-/// `[cluster]`: the pair. With an empty `nodes` the box is a single node.
+/// `[cluster]`: the pair. With no or one entry in `nodes` the box is a single node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// `mode`: `"available"` (default) or `"safe"`
@@ -93,15 +93,15 @@ pub enum HaMode {
 pub struct Sip {
     /// `port`: UDP and TCP; default 5060 (row A14)
     pub port: u16,
-    /// `registration-seconds-min`, default 30: shorter wishes get 423 with Min-Expires
+    /// `registration-min`, default 30 s: shorter wishes get 423 with Min-Expires
     pub registration_min: Duration,
-    /// `registration-seconds-default`, default 3600
+    /// `registration-default`, default 1 h
     pub registration_default: Duration,
-    /// `registration-seconds-max`, default 7200: longer wishes are shortened
+    /// `registration-max`, default 2 h: longer wishes are shortened
     pub registration_max: Duration,
     /// `contacts-max`: bindings per account; default 8
     pub contacts_max: usize,
-    /// `nonce`: life of a digest nonce before `stale=true`; default 300 s
+    /// `nonce`: life of a digest nonce before `stale=true`; default 5 m
     pub nonce_life: Duration,
 }
 
@@ -138,7 +138,7 @@ pub enum DigestChoice {
 /// `[extension.NUMBER]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
-    /// `name`: shown to the called party
+    /// `name`: shown to the called party; default: none, then the number is shown
     pub name: Private<String>,
     /// `accounts = ["101"]`: who rings when the number is dialled, all contacts of each; whoever calls from one of
     /// them is shown as this number
@@ -150,7 +150,7 @@ pub struct Extension {
 /// `[trunk.NAME]`: a peer exchange or provider, known by its source address
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
-    /// `address = "192.0.2.1:5060"`: where calls are sent
+    /// `address = "192.0.2.1:5060"`: where calls are sent; port 5060 when none is given
     pub address: SocketAddr,
     /// `transport`: `"udp"` (default) or `"tcp"`
     pub transport: Transport,
@@ -160,12 +160,12 @@ pub struct Trunk {
     pub transit: bool,
 }
 
-/// `[route.PREFIX]`
+/// `[route.PREFIX]`: an empty prefix takes every number that nothing else matches
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// `trunk`
     pub trunk: TrunkName,
-    /// `strip`: how many leading characters of the dialled number are not sent; default 0
+    /// `strip`: how many leading characters of the prefix are not sent; default 0
     pub strip: usize,
 }
 
@@ -220,3 +220,86 @@ key!(
     /// The name of a trunk.
     TrunkName
 );
+
+/// The words of a choice in the text form.
+macro_rules! words {
+    ($name:ident, $count:literal, $($variant:ident => $word:literal),+) => {
+        impl $name {
+            /// Every value with its word in the text form.
+            pub const WORDS: [(&'static str, $name); $count] = [$(($word, $name::$variant)),+];
+
+            /// The word in the text form.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $($name::$variant => $word),+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(HaMode, 2, Available => "available", Safe => "safe");
+words!(DigestChoice, 3, Md5 => "md5", Sha256 => "sha-256", Both => "both");
+words!(Transport, 2, Udp => "udp", Tcp => "tcp");
+
+impl Config {
+    /// The smallest configuration: a domain and every default.
+    #[must_use]
+    pub fn new(domain: impl Into<String>) -> Self {
+        Config {
+            system: System { domain: domain.into() },
+            cluster: Cluster::default(),
+            sip: Sip::default(),
+            media: Media::default(),
+            accounts: BTreeMap::new(),
+            extensions: BTreeMap::new(),
+            trunks: BTreeMap::new(),
+            routes: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Cluster {
+            mode: HaMode::default(),
+            warning: Duration::from_millis(500),
+            dead: Duration::from_secs(1),
+            initialisation: Duration::from_secs(3),
+            default_active: None,
+            nodes: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Sip {
+            port: 5060,
+            registration_min: Duration::from_secs(30),
+            registration_default: Duration::from_hours(1),
+            registration_max: Duration::from_hours(2),
+            contacts_max: 8,
+            nonce_life: Duration::from_mins(5),
+        }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Media { port_min: 10_000, port_max: 20_000 }
+    }
+}
+
+impl Extension {
+    /// How long it rings when the text does not say.
+    pub const RING_TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
+}

@@ -4,14 +4,24 @@
 //! Pure: no clock, no file, no socket, no randomness.
 
 mod config;
+mod diff;
 mod node;
+mod objects;
 mod private;
+mod problem;
+mod text;
 mod time;
+mod validate;
 
 pub use config::{
-    Account, AccountName, Cluster, Config, DigestChoice, Extension, ExtensionNumber, HaInterface, HaMode, Media,
-    Node, Route, Sip, System, Transport, Trunk, TrunkName,
+    Account, AccountName, Cluster, Config, DigestChoice, Extension, ExtensionNumber, HaInterface, HaMode,
+    Media, Node, Route, Sip, System, Transport, Trunk, TrunkName,
 };
+pub use diff::{Action, Change, diff};
 pub use node::{NodeName, NodeNameError};
+pub use objects::{ObjectKey, ObjectType, redact};
 pub use private::Private;
+pub use problem::Problem;
+pub use text::{TEXT_BYTES_MAX, format_duration, parse_duration};
 pub use time::Time;
+pub use validate::limits;

@@ -1,0 +1,158 @@
+//! The text form: what is read, what is refused, and that every problem is said with its place.
+
+use std::time::Duration;
+
+use model::{AccountName, Config, DigestChoice, ExtensionNumber, HaMode, Problem, Transport, TrunkName};
+
+const GOOD: &str = include_str!("data/good.toml");
+const BAD: &str = include_str!("data/bad.toml");
+
+fn problems(text: &str) -> Vec<Problem> {
+    Config::parse(text).expect_err("the text has problems")
+}
+
+fn places(text: &str) -> Vec<(u32, String)> {
+    problems(text).into_iter().map(|problem| (problem.line, problem.path)).collect()
+}
+
+/// Rows H13 to H25, A14, A18: the sample is read into its values and defaults.
+#[test]
+fn reads_values_and_defaults() {
+    let config = Config::parse(GOOD).expect("the sample is good");
+    assert_eq!(config.system.domain, "pbx.example.com");
+    assert_eq!(config.cluster.mode, HaMode::Available);
+    assert_eq!(config.cluster.dead, Duration::from_secs(1));
+    let lan = &config.cluster.interfaces["lan0"];
+    assert_eq!(lan.resource_address, Some(("10.20.0.10".parse().unwrap(), 24)));
+    assert!(lan.required && !lan.synchronisation);
+    assert_eq!(lan.ping_group.len(), 2);
+    let sync = &config.cluster.interfaces["sync0"];
+    assert!(!sync.required && sync.synchronisation);
+    assert_eq!((config.sip.port, config.media.port_min, config.media.port_max), (5060, 10_000, 20_000));
+    assert_eq!(config.accounts[&AccountName::new("102")].digest, DigestChoice::Both);
+    assert_eq!(config.extensions[&ExtensionNumber::new("101")].ring_timeout, Duration::from_secs(60));
+    let trunk = &config.trunks[&TrunkName::new("carrier")];
+    assert_eq!(trunk.transport, Transport::Udp);
+    assert_eq!(trunk.sources, [trunk.address.ip()]);
+    assert_eq!((config.routes["0"].strip, config.routes["+39"].strip), (1, 0));
+}
+
+/// Issue "A call through a highly available pair": a bad file is refused whole, every problem listed by path and line.
+#[test]
+fn lists_every_problem_by_path_and_line() {
+    let expected = [
+        (2, "system.domain"),
+        (3, "system.color"),
+        (6, "cluster.mode"),
+        (7, "cluster.warning"),
+        (8, "cluster.dead"),
+        (9, "cluster.initialisation"),
+        (10, "cluster.default-active"),
+        (14, "cluster.node.a.addresses.sync0"),
+        (17, "cluster.node.b.serial-number"),
+        (18, "cluster.node.b.addresses"),
+        (18, "cluster.node.b.addresses.wan7"),
+        (21, "cluster.interface.lan0.resource-address"),
+        (21, "cluster.interface.lan0.resource-address"),
+        (22, "cluster.interface.lan0.ping-group"),
+        (25, "cluster.interface.sync0.synchronisation"),
+        (28, "sip.prot"),
+        (29, "sip.registration-min"),
+        (31, "sip.contacts-max"),
+        (34, "media.port-min"),
+        (35, "media.port-max"),
+        (37, "account.101.password"),
+        (38, "account.101.digest"),
+        (42, "account.102.password"),
+        (45, "extension.101.accounts"),
+        (46, "extension.101.ring"),
+        (48, "extension.1o2"),
+        (49, "extension.1o2.accounts"),
+        (52, "trunk.carrier.address"),
+        (55, "route.0.trunk"),
+        (56, "route.0.strip"),
+        (58, "unknown"),
+    ];
+    let mut found = places(BAD);
+    // The missing synchronisation interface stands where the interfaces begin.
+    found.retain(|(_, path)| path != "cluster.interface");
+    let expected: Vec<(u32, String)> = expected.map(|(line, path)| (line, path.to_owned())).to_vec();
+    assert_eq!(found, expected);
+}
+
+/// A message says what to do, and never shows a secret.
+#[test]
+fn messages_say_what_to_do() {
+    let all: Vec<String> = problems(BAD).iter().map(ToString::to_string).collect();
+    let all = all.join("\n");
+    for said in [
+        "did you mean port?",
+        "dead = \"1000s\" or \"1000ms\"",
+        "write [account.103] or remove it",
+        "write password = ",
+        "is given twice",
+        "write \"available\" or \"safe\"",
+    ] {
+        assert!(all.contains(said), "{said:?} is missing in\n{all}");
+    }
+    assert!(!all.contains("Woodpecker"), "a secret is shown:\n{all}");
+}
+
+/// Errors of grammar come together with all others, and what they hide is not called missing.
+#[test]
+fn grammar_hides_nothing_else() {
+    let text = "[system]\ndomain = \n\n[sip]\nport = = 3\n\n[media]\nport-max = 1\n\n[account.7\npassword = \"x\"\n\n\
+                [extension.7]\naccounts = [\"7\"]\n\n[extension.8]\naccounts = [\"8\"]\n";
+    let expected = [
+        (2, "system.domain"),
+        (5, "sip.port"),
+        (8, "media.port-max"),
+        (10, "account.7"),
+        (17, "extension.8.accounts"),
+    ];
+    assert_eq!(places(text), expected.map(|(line, path)| (line, path.to_owned())));
+}
+
+/// Whatever the text is, reading ends and never panics; an empty one lacks its domain only.
+#[test]
+fn odd_texts_are_refused() {
+    assert_eq!(places(""), [(0, "system.domain".to_owned())]);
+    for text in [
+        "\u{0}",
+        "[",
+        "[[system]]",
+        "system = 1",
+        "account = [1]",
+        "[account]\n5 = 5",
+        "a.b.c = {",
+        "\"\" = 1",
+    ] {
+        assert!(!problems(text).is_empty(), "{text:?}");
+    }
+}
+
+/// A single node needs neither peer nor synchronisation interface.
+#[test]
+fn single_node_is_enough() {
+    let text = "[system]\ndomain = \"192.0.2.7\"\n[cluster.node.a]\nserial-number = \"TD-A\"\n\
+                addresses = { lan0 = \"192.0.2.7\" }\n[cluster.interface.lan0]\n";
+    let config = Config::parse(text).expect("a single node");
+    assert_eq!(config.cluster.nodes.len(), 1);
+    assert_eq!(Config::parse("[system]\ndomain = \"pbx\"").expect("defaults"), Config::new("pbx"));
+}
+
+/// Timers: warning < dead <= initialisation (rows H23 to H25).
+#[test]
+fn timers_are_in_order() {
+    let timers = |warning: &str, dead: &str, initialisation: &str| {
+        let mut config = Config::new("pbx");
+        config.cluster.warning = model::parse_duration(warning).unwrap();
+        config.cluster.dead = model::parse_duration(dead).unwrap();
+        config.cluster.initialisation = model::parse_duration(initialisation).unwrap();
+        config.problems().into_iter().map(|problem| problem.path).collect::<Vec<_>>()
+    };
+    assert!(timers("500ms", "1s", "1s").is_empty());
+    assert_eq!(timers("1s", "1s", "3s"), ["cluster.warning"]);
+    assert_eq!(timers("500ms", "1s", "999ms"), ["cluster.initialisation"]);
+    assert_eq!(timers("20ms", "50ms", "3s"), ["cluster.dead"]);
+}
