@@ -84,11 +84,11 @@ fn read(revision: u64, descriptor: zbus::OwnedFd) -> Result<Snapshot, String> {
     let descriptor = std::os::fd::OwnedFd::from(descriptor);
     let bytes = memfd::read(descriptor, memfd::CONFIGURATION_BYTES_MAX).map_err(|error| error.to_string())?;
     let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
-    let config = parse(&text)?;
+    let config = model::Config::parse(&text).map_err(|problems| say(&problems))?;
     Ok(Snapshot { revision, config: Arc::new(config) })
 }
 
-/// A text of this or an older version of the model; says every problem of one that cannot be read.
-fn parse(_text: &str) -> Result<model::Config, String> {
-    Err("model::Config::parse is on its way".to_owned())
+/// All problems in one line of the log.
+fn say(problems: &[model::Problem]) -> String {
+    problems.iter().map(model::Problem::to_string).collect::<Vec<_>>().join("; ")
 }

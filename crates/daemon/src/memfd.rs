@@ -9,7 +9,7 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 /// Largest configuration text in octets.
-pub const CONFIGURATION_BYTES_MAX: usize = 64 << 20;
+pub const CONFIGURATION_BYTES_MAX: usize = model::TEXT_BYTES_MAX;
 /// Largest listing of call records or audit rows in octets.
 pub const LISTING_BYTES_MAX: usize = 256 << 20;
 
