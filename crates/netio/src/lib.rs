@@ -2,5 +2,17 @@
 //!
 //! The only crate where `unsafe` is allowed, and only where `nix`, `socket2` and `rtnetlink` have no safe call.
 
+pub mod addresses;
+pub mod announce;
 pub mod frames;
+pub mod freebind;
+pub mod links;
+mod netlink;
+pub mod ping;
+mod raw;
+pub mod realtime;
+pub mod seal;
+pub mod stations;
 pub mod tls;
+
+pub use netlink::NetlinkError;

@@ -1,0 +1,108 @@
+//! The interfaces of this machine and their carrier, watched over rtnetlink.
+//!
+//! Level-triggered: whatever the kernel announces, also that it had to drop announcements, leads to one thing, a whole
+//! new list. The list is taken again every [`LIST_INTERVAL`] besides, so no lost message is lost for long.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::MulticastGroup;
+use tokio::time::timeout;
+
+use crate::netlink::{ConnectionTask, NetlinkError};
+
+/// How often the list is taken without any announcement.
+pub const LIST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Length of an Ethernet address in bytes.
+pub const MAC_BYTES: usize = 6;
+
+/// An interface (row H16).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Number the kernel gave it; another one after the interface was made anew
+    pub index: u32,
+    /// Name, e.g. `lan0`
+    pub name: String,
+    /// Switched on and carrier present
+    pub up: bool,
+    /// Ethernet address, if it has one
+    pub mac: Option<[u8; MAC_BYTES]>,
+}
+
+/// Watches all interfaces.
+pub struct LinkWatch {
+    handle: rtnetlink::Handle,
+    announcements: Box<dyn futures_util::Stream<Item = ()> + Send + Unpin>,
+    /// Something has changed since the last list
+    stale: bool,
+    _connection: ConnectionTask,
+}
+
+impl LinkWatch {
+    /// Opens the socket; its task runs on the current runtime.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`].
+    pub fn open() -> Result<Self, NetlinkError> {
+        let (connection, handle, messages) =
+            rtnetlink::new_multicast_connection(&[MulticastGroup::Link]).map_err(NetlinkError::Open)?;
+        Ok(LinkWatch {
+            handle,
+            announcements: Box::new(messages.map(|_| ())),
+            stale: true,
+            _connection: ConnectionTask(tokio::spawn(connection)),
+        })
+    }
+
+    /// All interfaces: at once the first time, then after each change or [`LIST_INTERVAL`]. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Request`], or [`NetlinkError::Closed`] when the socket is gone: open another watch.
+    pub async fn next(&mut self) -> Result<Vec<Link>, NetlinkError> {
+        if !self.stale {
+            if let Ok(None) = timeout(LIST_INTERVAL, self.announcements.next()).await {
+                return Err(NetlinkError::Closed);
+            }
+            // Stays set when this call is dropped while it lists: the next one then lists at once.
+            self.stale = true;
+        }
+        while let Some(Some(())) = self.announcements.next().now_or_never() {}
+        let links = self.list().await?;
+        self.stale = false;
+        Ok(links)
+    }
+
+    async fn list(&self) -> Result<Vec<Link>, NetlinkError> {
+        let listing: Result<Vec<_>, _> = self.handle.link().get().execute().try_collect().await;
+        let messages = listing.map_err(NetlinkError::request("listing interfaces"))?;
+        Ok(messages.iter().filter_map(link_of).collect())
+    }
+}
+
+fn link_of(message: &LinkMessage) -> Option<Link> {
+    let name = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.clone()),
+        _ => None,
+    })?;
+    let mac = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Address(bytes) => <[u8; MAC_BYTES]>::try_from(bytes.as_slice()).ok(),
+        _ => None,
+    });
+    let up = message.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
+    Some(Link { index: message.header.index, name, up, mac })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// H16: the list holds at least the loopback interface, which needs no right to read.
+    #[tokio::test]
+    async fn the_list_comes_at_once() {
+        let mut watch = LinkWatch::open().unwrap();
+        let links = timeout(Duration::from_secs(5), watch.next()).await.unwrap().unwrap();
+        assert!(links.iter().any(|link| link.name == "lo" && link.index > 0));
+    }
+}
