@@ -13,7 +13,7 @@ pub enum Action {
     /// It was not there before
     Create,
     /// It has other values
-    Update,
+    Change,
     /// It is no longer there
     Delete,
 }
@@ -24,7 +24,7 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Action::Create => "create",
-            Action::Update => "update",
+            Action::Change => "change",
             Action::Delete => "delete",
         }
     }
@@ -56,8 +56,12 @@ pub struct Change {
 /// What turns `old` (nothing before the first configuration) into `new`, in canonical order.
 #[must_use]
 pub fn diff(old: Option<&Config>, new: &Config) -> Vec<Change> {
-    let old = old.map(Config::objects).unwrap_or_default();
-    let new = new.objects();
+    diff_objects(&old.map(Config::objects).unwrap_or_default(), &new.objects())
+}
+
+/// As [`diff`], of two sets of objects in canonical text ([`Config::objects`]).
+#[must_use]
+pub fn diff_objects(old: &BTreeMap<ObjectKey, String>, new: &BTreeMap<ObjectKey, String>) -> Vec<Change> {
     let mut keys: Vec<&ObjectKey> = old.keys().chain(new.keys()).collect();
     keys.sort();
     keys.dedup();
@@ -69,7 +73,7 @@ fn change(key: &ObjectKey, before: Option<&String>, after: Option<&String>) -> O
         (None, Some(_)) => (Action::Create, format!("{key} created")),
         (Some(_), None) => (Action::Delete, format!("{key} deleted")),
         (Some(before), Some(after)) if before != after => {
-            (Action::Update, format!("{key}: {}", values_changed(before, after)))
+            (Action::Change, format!("{key}: {}", values_changed(before, after)))
         }
         _ => return None,
     };

@@ -17,7 +17,7 @@ pub use config::{
     Account, AccountName, Cluster, Config, DigestChoice, Extension, ExtensionNumber, HaInterface, HaMode,
     Media, Node, Route, Sip, System, Transport, Trunk, TrunkName,
 };
-pub use diff::{Action, Change, diff};
+pub use diff::{Action, Change, diff, diff_objects};
 pub use node::{NodeName, NodeNameError};
 pub use objects::{ObjectKey, ObjectType, redact};
 pub use private::Private;

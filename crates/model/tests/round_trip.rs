@@ -153,7 +153,7 @@ fn changes_are_described_without_secrets() {
         rows,
         [
             (
-                Action::Update,
+                Action::Change,
                 ObjectType::Account,
                 "account 101: digest \"md5\" → \"sha-256\", password changed"
             ),
