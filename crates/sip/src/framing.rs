@@ -33,16 +33,22 @@ pub enum FrameError {
 }
 
 /// Cuts a stream into messages. After an error it is of no more use.
+///
+/// It holds at most one message of [`MESSAGE_BYTES_MAX`] and what the last push brought.
 #[derive(Debug, Default)]
 pub struct StreamFramer {
     buffer: Vec<u8>,
+    /// Octets known to hold no end of a head
+    searched: usize,
+    /// Length of the message whose head is complete
+    length: Option<usize>,
 }
 
 impl StreamFramer {
     /// A framer for a fresh connection.
     #[must_use]
     pub const fn new() -> Self {
-        StreamFramer { buffer: Vec::new() }
+        StreamFramer { buffer: Vec::new(), searched: 0, length: None }
     }
 
     /// Takes octets as they came. Call [`StreamFramer::next_frame`] until it has no more before the next push.
@@ -50,25 +56,53 @@ impl StreamFramer {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next frame, `None` when more octets are needed.
+    /// Whether a message has begun and its end is still to come.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        self.buffer.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+    }
+
+    /// The next frame, `None` when more octets are needed. A message without Content-Length ends with its head.
     ///
     /// # Errors
     ///
     /// The peer broke the framing or a limit: close the connection.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        if self.length.is_none() {
+            if self.take_ping() {
+                return Ok(Some(Frame::Ping));
+            }
+            self.length = self.find_length()?;
+        }
+        let Some(length) = self.length.filter(|length| *length <= self.buffer.len()) else {
+            return Ok(None);
+        };
+        let rest = self.buffer.split_off(length);
+        self.searched = 0;
+        self.length = None;
+        Ok(Some(Frame::Message(std::mem::replace(&mut self.buffer, rest))))
+    }
+
+    /// Whether a ping stood at the start. A single line end there is the answer to a ping of ours, or sloppiness: skipped.
+    fn take_ping(&mut self) -> bool {
         if self.buffer.starts_with(b"\r\n\r\n") {
             self.buffer.drain(..4);
-            return Ok(Some(Frame::Ping));
+            return true;
         }
-        // A single line end before a start line is the answer to a ping of ours, or sloppiness: skipped
-        let start = match self.buffer[..] {
-            [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] | [b'\r'] => return Ok(None),
-            [b'\r', b'\n', ..] => 2,
-            _ => 0,
-        };
-        self.buffer.drain(..start);
-        let Some(head_length) = parse::head_length(&self.buffer[..self.buffer.len().min(HEAD_BYTES_MAX)])
-        else {
+        if let [b'\r', b'\n', third, ..] = self.buffer[..]
+            && third != b'\r'
+        {
+            self.buffer.drain(..2);
+        }
+        false
+    }
+
+    /// Length of the message at the start, `None` while its head is incomplete.
+    fn find_length(&mut self) -> Result<Option<usize>, FrameError> {
+        let window = &self.buffer[..self.buffer.len().min(HEAD_BYTES_MAX)];
+        let Some(head_length) = parse::head_length(window, self.searched) else {
+            // The end of a head is at most four octets long, so its start may stand among the last three
+            self.searched = window.len().saturating_sub(3);
             return if self.buffer.len() >= HEAD_BYTES_MAX { Err(FrameError::HeadTooLong) } else { Ok(None) };
         };
         let head = &self.buffer[..head_length];
@@ -79,10 +113,6 @@ impl StreamFramer {
         if length > MESSAGE_BYTES_MAX {
             return Err(FrameError::MessageTooLong { head: head.to_vec() });
         }
-        if self.buffer.len() < length {
-            return Ok(None);
-        }
-        let rest = self.buffer.split_off(length);
-        Ok(Some(Frame::Message(std::mem::replace(&mut self.buffer, rest))))
+        Ok(Some(length))
     }
 }

@@ -73,8 +73,7 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
         if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            let address: Ipv6Addr = inner.parse().map_err(|_| SyntaxError::expected("an IPv6 address"))?;
-            return Ok(Host::Address(address.into()));
+            return parse_ipv6(inner).map(|address| Host::Address(address.into()));
         }
         if let Ok(address) = text.parse::<Ipv4Addr>() {
             return Ok(Host::Address(address.into()));
@@ -89,6 +88,16 @@ impl FromStr for Host {
         }
         Ok(Host::Name(text.to_owned()))
     }
+}
+
+/// Three colons before an embedded IPv4 address mean two: a slip of the grammar of RFC 3261 (RFC 5118 section 4.10).
+fn parse_ipv6(text: &str) -> Result<Ipv6Addr, SyntaxError> {
+    let embeds_ipv4 = |rest: &str| rest.parse::<Ipv4Addr>().is_ok();
+    let parsed = match text.split_once(":::") {
+        Some((start, rest)) if embeds_ipv4(rest) => format!("{start}::{rest}").parse(),
+        _ => text.parse(),
+    };
+    parsed.map_err(|_| SyntaxError::expected("an IPv6 address"))
 }
 
 impl fmt::Display for Host {

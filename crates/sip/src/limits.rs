@@ -8,8 +8,6 @@ pub const HEAD_BYTES_MAX: usize = 32_768;
 pub const HEADERS_MAX: usize = 256;
 /// Parameters of one URI or one header value.
 pub const PARAMS_MAX: usize = 64;
-/// Octets of keep-alive line ends that a stream framer skips or holds between two messages before it gives up.
-pub const STREAM_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 /// Octets of one digest credentials or challenge value.
 pub const CREDENTIALS_BYTES_MAX: usize = 4_096;
 /// Media descriptions in one session description.

@@ -1,13 +1,14 @@
 //! From octets to a message: our front door.
 //!
-//! It unfolds headers, maps compact names to long ones, splits comma lists, checks what every later step relies on, and when a
-//! request is broken keeps enough of it to answer (RFC 4475 wants answers, not silence).
+//! It unfolds headers, maps compact names to long ones, splits comma lists, checks what every later step relies on, and
+//! when a request is broken keeps enough of it to answer (RFC 4475 wants answers, not silence).
 
 use crate::error::{HeaderError, SyntaxError};
 use crate::headers::{Headers, name};
 use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, MESSAGE_BYTES_MAX};
 use crate::message::{Message, Request, Response};
 use crate::method::Method;
+use crate::refusal::{ParseError, Refusal};
 use crate::text;
 use crate::uri::Uri;
 
@@ -20,49 +21,6 @@ pub enum Delivery {
     Stream,
 }
 
-/// Why octets are no usable message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseError {
-    /// Drop it: a broken response, a broken ACK, or no SIP at all
-    #[error("not a usable message")]
-    Unusable {
-        /// What is wrong
-        #[source]
-        source: HeaderError,
-    },
-    /// A broken request that can be answered with [`Refusal::response`]
-    #[error("a request to refuse with {}", .0.status)]
-    Refused(Box<Refusal>),
-}
-
-/// A broken request and the answer it deserves.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a request to refuse with {status}")]
-pub struct Refusal {
-    /// Status of the answer: 400, 505 or 513
-    pub status: u16,
-    /// What is wrong
-    pub source: HeaderError,
-    /// What could be read: the headers are as they came, repeated ones reduced to the first; body and Request-URI may be empty
-    pub request: Request,
-}
-
-impl Refusal {
-    /// The answer; the reason phrase names the header at fault.
-    #[must_use]
-    pub fn response(&self, to_tag: &str) -> Response {
-        let mut response = self.request.response(self.status, Some(to_tag));
-        if self.status == 400 {
-            response.reason = match &self.source {
-                HeaderError::Missing { name } => format!("Bad Request: {name} missing"),
-                HeaderError::Repeated { name } => format!("Bad Request: {name} repeated"),
-                HeaderError::Malformed { name, .. } => format!("Bad Request: {name} malformed"),
-            };
-        }
-        response
-    }
-}
-
 /// "Header" under which errors of the start line are told.
 pub const START_LINE: &str = "start line";
 /// "Header" under which errors of lines without a valid name are told.
@@ -71,34 +29,45 @@ pub const HEADER_LINE: &str = "header line";
 impl Message {
     /// Reads one message.
     ///
-    /// A message that comes out has: a valid Via list, From with or without tag, To, Call-ID and CSeq (the method of a request
-    /// matching), each once; valid Contact, Route, Record-Route, Max-Forwards, Content-Type, Expires if they are there.
+    /// A message that comes out has a valid Via list, From (with or without tag), To, Call-ID and CSeq, each once. A
+    /// request also has the method in its CSeq, no headers in its URI, and whatever it carries of Contact, Route,
+    /// Record-Route, Max-Forwards and Content-Type is valid. A scheme or a method that nobody here knows is no fault:
+    /// 416 and 501 are the business of whoever handles the request.
     ///
     /// # Errors
     ///
     /// [`ParseError`] says whether to answer or to drop.
     pub fn parse(bytes: &[u8], delivery: Delivery) -> Result<Message, ParseError> {
-        let bytes = skip_line_ends(bytes);
-        let (head, body) = split_head(bytes);
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(unusable("a shorter message"));
+        }
+        let (head, body) = split_head(skip_line_ends(bytes));
         let lines = unfold(head);
         let Some((start_line, header_lines)) = lines.split_first() else {
-            return Err(unusable(START_LINE, "a start line"));
+            return Err(unusable("a start line"));
         };
-        let too_long = head.len() > HEAD_BYTES_MAX || bytes.len() > MESSAGE_BYTES_MAX;
         let (headers, header_fault) = read_headers(header_lines);
-        if let Some(rest) = start_line.strip_prefix("SIP/2.0 ") {
-            if let Some(source) = header_fault {
-                return Err(ParseError::Unusable { source });
+        let parts = Parts { headers, header_fault, head_length: head.len(), body, delivery };
+        match start_line.split_once(' ') {
+            Some((version, rest)) if version.eq_ignore_ascii_case("SIP/2.0") => {
+                read_response(rest, parts).map_err(|source| ParseError::Unusable { source })
             }
-            return read_response(rest, headers, body, delivery)
-                .map_err(|source| ParseError::Unusable { source });
+            _ => read_request(start_line, parts),
         }
-        read_request(start_line, headers, header_fault, body, delivery, too_long)
     }
 }
 
-fn unusable(header: &'static str, expected: &'static str) -> ParseError {
-    ParseError::Unusable { source: SyntaxError::expected(expected).in_header(header) }
+/// What both kinds of message have behind the start line.
+struct Parts<'a> {
+    headers: Headers,
+    header_fault: Option<HeaderError>,
+    head_length: usize,
+    body: &'a [u8],
+    delivery: Delivery,
+}
+
+fn unusable(expected: &'static str) -> ParseError {
+    ParseError::Unusable { source: SyntaxError::expected(expected).in_header(START_LINE) }
 }
 
 fn skip_line_ends(bytes: &[u8]) -> &[u8] {
@@ -106,9 +75,10 @@ fn skip_line_ends(bytes: &[u8]) -> &[u8] {
     &bytes[start..]
 }
 
-/// Octets up to and including the empty line, `None` when there is none. Lone LF counts as a line end (RFC 2543 peers).
-pub(crate) fn head_length(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// Octets up to and including the empty line, searched from `start`; `None` when there is none. Lone LF counts as a line
+/// end (RFC 2543 peers).
+pub(crate) fn head_length(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
     while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\n') {
         at += found + 1;
         match bytes[at..] {
@@ -137,11 +107,11 @@ fn content_length_of(headers: &Headers) -> Result<Option<usize>, HeaderError> {
 
 /// Head (empty line included) and body; without an empty line all of it is head.
 fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
-    bytes.split_at(head_length(bytes).unwrap_or(bytes.len()))
+    bytes.split_at(head_length(bytes, 0).unwrap_or(bytes.len()))
 }
 
-/// The lines of a head with continuation lines joined by one space (RFC 3261 section 7.3.1), as text: octets that are no
-/// UTF-8 are read as Latin-1, which old gateways send in names.
+/// The lines of a head with continuation lines joined by one space (RFC 3261 section 7.3.1), as text: octets that are
+/// no UTF-8 are read as Latin-1, which old gateways send in names.
 fn unfold(head: &[u8]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in head.split(|byte| *byte == b'\n') {
@@ -176,10 +146,9 @@ fn read_headers(lines: &[String]) -> (Headers, Option<HeaderError>) {
             fault.get_or_insert(SyntaxError::expected("a header name").in_header(HEADER_LINE));
             continue;
         }
-        let values = if name::known(header).is_some_and(name::is_list) {
-            text::split_outside_quotes(value, b',')
-        } else {
-            Ok(vec![value])
+        let values = match name::known(header) {
+            Some(known) if name::is_list(known) => text::split_outside_quotes(value, b','),
+            _ => Ok(vec![value]),
         };
         match values {
             Ok(values) => values.into_iter().for_each(|value| headers.push(header, value)),
@@ -196,76 +165,81 @@ fn read_headers(lines: &[String]) -> (Headers, Option<HeaderError>) {
     (headers, fault)
 }
 
-fn read_response(
-    rest: &str,
-    headers: Headers,
-    body: &[u8],
-    delivery: Delivery,
-) -> Result<Message, HeaderError> {
+fn read_response(rest: &str, parts: Parts<'_>) -> Result<Message, HeaderError> {
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-    let code = text::number::<u16>(code)
+    let status = text::number::<u16>(code)
         .filter(|number| code.len() == 3 && (100..700).contains(number))
         .ok_or(SyntaxError::expected("a status code").in_header(START_LINE))?;
+    let Parts { headers, header_fault, body, delivery, .. } = parts;
+    header_fault.map_or(Ok(()), Err)?;
     check_core(&headers)?;
-    check_others(&headers)?;
     let body = cut_body(&headers, body, delivery)?;
-    Ok(Message::Response(Response { status: code.into(), reason: reason.to_owned(), headers, body }))
+    Ok(Message::Response(Response { status: status.into(), reason: reason.to_owned(), headers, body }))
 }
 
-fn read_request(
-    start_line: &str,
-    headers: Headers,
-    header_fault: Option<HeaderError>,
-    body: &[u8],
-    delivery: Delivery,
-    too_long: bool,
-) -> Result<Message, ParseError> {
-    let Some((method, uri_text, version)) = split_request_line(start_line) else {
-        return Err(unusable(START_LINE, "method, URI and version"));
+fn read_request(start_line: &str, parts: Parts<'_>) -> Result<Message, ParseError> {
+    let line = RequestLine::split(start_line).ok_or_else(|| unusable("method, URI and version"))?;
+    let uri = line.uri.parse::<Uri>();
+    let line_fault = line.fault(uri.as_ref());
+    let mut request = Request {
+        method: line.method,
+        uri: uri.unwrap_or_else(|_| Uri::Other(line.uri.to_owned())),
+        headers: parts.headers,
+        body: Vec::new(),
     };
-    let parsed_uri = uri_text.parse::<Uri>();
-    let uri = parsed_uri.clone().unwrap_or_else(|_| Uri::Other(uri_text.to_owned()));
-    let request = Request { method, uri, headers, body: Vec::new() };
-    let line_fault = |expected| Some(SyntaxError::expected(expected).in_header(START_LINE));
-    let fault = if version != "2.0" {
-        Some((505, SyntaxError::expected("SIP/2.0").in_header(START_LINE)))
-    } else if too_long {
-        line_fault("a shorter message").map(|source| (513, source))
+    let outcome = if line.version != "2.0" {
+        Err((505, SyntaxError::expected("SIP/2.0").in_header(START_LINE)))
+    } else if parts.head_length > HEAD_BYTES_MAX {
+        Err((513, SyntaxError::expected("a shorter head").in_header(HEADER_LINE)))
     } else {
-        line_fault_of(start_line, &request, parsed_uri.err())
-            .or(header_fault)
-            .or_else(|| check_core(&request.headers).err())
-            .or_else(|| check_others(&request.headers).err())
-            .or_else(|| check_method(&request).err())
-            .map(|source| (400, source))
+        line_fault
+            .or(parts.header_fault)
+            .map_or(Ok(()), Err)
+            .and_then(|()| check_core(&request.headers))
+            .and_then(|()| check_others(&request.headers))
+            .and_then(|()| cut_body(&request.headers, parts.body, parts.delivery))
+            .map_err(|source| (400, source))
+            .and_then(|body| check_method(&request).map(|()| body))
     };
-    let fault =
-        fault.map_or_else(|| cut_body(&request.headers, body, delivery).map_err(|source| (400, source)), Err);
-    match fault {
-        Ok(body) => Ok(Message::Request(Request { body, ..request })),
+    match outcome {
+        Ok(body) => {
+            request.body = body;
+            Ok(Message::Request(request))
+        }
         Err((status, source)) => Err(refuse(status, source, request)),
     }
 }
 
-/// Method, URI text (everything between) and version number.
-fn split_request_line(line: &str) -> Option<(Method, &str, &str)> {
-    let (method, rest) = line.split_once(' ')?;
-    let (uri, version) = text::trim(rest).rsplit_once(' ')?;
-    let version = version.strip_prefix("SIP/")?;
-    Some((method.parse().ok()?, uri, version))
+/// `Method SP Request-URI SP SIP-Version`.
+struct RequestLine<'a> {
+    method: Method,
+    /// Everything between method and version
+    uri: &'a str,
+    version: &'a str,
+    /// Single spaces and nothing behind (RFC 3261 section 25.1)
+    is_exact: bool,
 }
 
-/// The request line has single spaces and nothing behind (RFC 3261 section 25.1), and its URI is one.
-fn line_fault_of(line: &str, request: &Request, uri_fault: Option<SyntaxError>) -> Option<HeaderError> {
-    if let Some(error) = uri_fault {
-        return Some(error.in_header(START_LINE));
+impl<'a> RequestLine<'a> {
+    fn split(line: &'a str) -> Option<Self> {
+        let (method, rest) = line.split_once(' ')?;
+        let (uri, version) = text::trim(rest).rsplit_once(' ')?;
+        let protocol = version.get(..4).filter(|protocol| protocol.eq_ignore_ascii_case("SIP/"))?;
+        let is_exact = line.len() == method.len() + 1 + uri.len() + 1 + version.len();
+        let version = &version[protocol.len()..];
+        Some(RequestLine { method: method.parse().ok()?, uri, version, is_exact })
     }
-    let exact = line.len() == request.method.as_str().len() + " SIP/2.0".len() + 1 + line_uri_length(line);
-    (!exact || line.ends_with(' ')).then(|| SyntaxError::expected("single spaces").in_header(START_LINE))
-}
 
-fn line_uri_length(line: &str) -> usize {
-    line.split(' ').nth(1).map_or(0, str::len)
+    fn fault(&self, uri: Result<&Uri, &SyntaxError>) -> Option<HeaderError> {
+        let error = match uri {
+            Err(error) => *error,
+            Ok(_) if !self.is_exact => SyntaxError::expected("single spaces"),
+            // RFC 3261 section 19.1.1, RFC 4475 section 3.1.2.11
+            Ok(Uri::Sip(uri)) if uri.raw_headers.is_some() => SyntaxError::expected("a URI without headers"),
+            Ok(_) => return None,
+        };
+        Some(error.in_header(START_LINE))
+    }
 }
 
 fn check_core(headers: &Headers) -> Result<(), HeaderError> {
@@ -285,15 +259,17 @@ fn check_others(headers: &Headers) -> Result<(), HeaderError> {
     headers.record_routes()?;
     headers.max_forwards()?;
     headers.content_type()?;
-    headers.expires_s()?;
     Ok(())
 }
 
-fn check_method(request: &Request) -> Result<(), HeaderError> {
-    if request.headers.cseq()?.method == request.method {
+/// The CSeq names the method of the request line. For an unknown method 501 is the better answer (RFC 4475 section
+/// 3.1.2.18).
+fn check_method(request: &Request) -> Result<(), (u16, HeaderError)> {
+    if request.headers.cseq().is_ok_and(|cseq| cseq.method == request.method) {
         return Ok(());
     }
-    Err(SyntaxError::expected("the method of the request line").in_header(name::CSEQ))
+    let status = if matches!(request.method, Method::Extension(_)) { 501 } else { 400 };
+    Err((status, SyntaxError::expected("the method of the request line").in_header(name::CSEQ)))
 }
 
 /// The body by Content-Length: exact for a stream, cut for a datagram. Absent means all that follows.

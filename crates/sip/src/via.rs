@@ -72,9 +72,9 @@ impl Via {
 
     /// Notes where the request came from, as the server transport must (RFC 3261 section 18.2.1, RFC 3581 section 4).
     pub fn note_source(&mut self, source: SocketAddr) {
-        let differs = self.host.address() != Some(source.ip());
-        if differs || self.wants_rport() {
-            self.params.set("received", Some(&source.ip().to_string()));
+        let address = source.ip().to_canonical();
+        if self.host.address() != Some(address) || self.wants_rport() {
+            self.params.set("received", Some(&address.to_string()));
         } else {
             self.params.remove("received");
         }

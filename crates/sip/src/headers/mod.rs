@@ -35,6 +35,7 @@ impl Header {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<Header>);
 
+#[expect(clippy::needless_pass_by_value, reason = "numbers, texts and typed values are handed over alike")]
 impl Headers {
     /// No headers.
     #[must_use]

@@ -83,9 +83,10 @@ impl Headers {
         }
     }
 
-    /// Expires in seconds; a larger number than the type holds means the largest.
+    /// Expires in seconds; a larger number than the type holds means the largest, and what is no number counts as absent
+    /// (RFC 3261 section 10.2.1.1).
     pub fn expires_s(&self) -> Result<Option<u32>, HeaderError> {
-        self.optional_seconds(name::EXPIRES)
+        Ok(self.sole(name::EXPIRES)?.and_then(text::seconds))
     }
 
     /// Min-Expires in seconds.
