@@ -101,8 +101,8 @@ pub struct Journal<D> {
 
 impl<D: Disk> Journal<D> {
     /// Opens the journal on a disk: recovers what a power cut or a defect left, and hands every record to `visit`
-    /// (streams in order, except where a gap was filled later). A journal is made where there is none, with `seed` as
-    /// its identity.
+    /// (settings in order, except where a gap was filled later; registers month by month). A journal is made where there
+    /// is none, with `seed` as its identity.
     ///
     /// # Errors
     /// The disk fails, the journal is another node's, or a newer version wrote it.
@@ -391,6 +391,7 @@ impl<D: Disk> Journal<D> {
         let (name, offset) = (state.name(), state.bytes);
         let frame = state.header.frame(offset, state.synced, kind, content);
         if let Err(error) = self.disk.append(&name, &frame) {
+            self.dirty.insert(segment); // the cut, too, is only durable once synced
             return match (&error, self.disk.truncate(&name, offset)) {
                 (DiskError::Full { .. }, Ok(())) => Err(AppendError::Full(error)),
                 _ => Err(AppendError::Fatal(error)),

@@ -128,7 +128,8 @@ pub(super) fn open<D: Disk>(
         unsynced: Vec::new(),
         marked: BTreeSet::new(),
     };
-    let mut opening = Opening { journal, recovery, damaged: BTreeMap::new(), visit };
+    let mut opening =
+        Opening { journal, recovery, damaged: BTreeMap::new(), unproven: BTreeSet::new(), visit };
     for (folder, segments) in by_folder(&segments) {
         opening.read_folder(folder, &segments)?;
     }
@@ -218,6 +219,8 @@ struct Opening<'a, D> {
     recovery: Recovery,
     /// Segments to be replaced, with the frames that are no use, and the indices of their entries in the report
     damaged: BTreeMap<u32, (BTreeSet<u64>, Vec<usize>)>,
+    /// Segments whose last frames nothing proves to be synced
+    unproven: BTreeSet<u32>,
     visit: &'a mut dyn FnMut(&Record),
 }
 
@@ -271,14 +274,14 @@ impl<D: Disk> Opening<'_, D> {
 
     fn read_segment(&mut self, folder: Folder, found: &Scan<'_>, bytes: u64) -> Result<(), OpenError> {
         let segment = segment_number(self.journal.segments.len());
-        let length = found.cut.unwrap_or(bytes);
-        let state =
-            SegmentState { folder, header: found.header, bytes: length, synced: length, fresh: false };
+        let state = SegmentState { folder, header: found.header, bytes, synced: bytes, fresh: false };
         let name = state.name();
         self.journal.segments.push(state);
         self.journal.folders.entry(folder).or_default().push(segment);
+        if !found.all_proven {
+            self.unproven.insert(segment);
+        }
         if let Some(offset) = found.cut {
-            self.journal.disk.truncate(&name, offset)?;
             self.recovery.cuts.push(Cut { segment: name.clone(), offset, bytes: bytes - offset });
         }
         for damage in &found.corrupt {
@@ -361,10 +364,17 @@ impl<D: Disk> Opening<'_, D> {
             self.journal.disk.sync_folder(&folder.to_string())?;
         }
         for (segment, (useless, entries)) in std::mem::take(&mut self.damaged) {
+            self.unproven.remove(&segment);
             let quarantined_as = self.journal.rewrite(segment, &Without::Damage(&useless))?;
             for entry in entries {
                 self.recovery.corruptions[entry].quarantined_as.clone_from(&quarantined_as);
             }
+        }
+        // What stands behind the last proof of a sync was read, and counts as durable from here on; but it may never have
+        // reached the disk: after a failed sync Linux keeps it in memory and calls it clean, so that another sync of the
+        // same file proves nothing. A replacement, without the torn tail, is durable before it takes the name.
+        for segment in std::mem::take(&mut self.unproven) {
+            self.journal.rewrite(segment, &Without::TornTail)?;
         }
         self.recovery.missing = self.journal.missing();
         let inside = format!("{QUARANTINE}/");

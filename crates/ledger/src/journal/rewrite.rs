@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use wire::replication::{Position, Stream};
 
 use super::names::{QUARANTINE, REWRITE_ENDING, folder_of, quarantine_name};
-use super::segment::{Frame, FrameKind, HEADER_BYTES, Header, scan};
+use super::segment::{FRAME_HEADER_BYTES, Frame, FrameKind, Header, scan};
 use super::streams::Location;
 use super::{Journal, segment_number};
 use crate::disk::{Attempt, Disk, DiskError};
@@ -22,6 +22,8 @@ pub(super) enum Without<'a> {
     Damage(&'a BTreeSet<u64>),
     /// Records of a stream after this position
     Tail(&'a Stream, Position),
+    /// The torn tail, if there is one
+    TornTail,
 }
 
 impl<D: Disk> Journal<D> {
@@ -61,21 +63,25 @@ impl<D: Disk> Journal<D> {
         let octets = self.disk.read(&name, 0, bytes)?;
         let unreadable =
             |reason: String| DiskError::Failed { attempt: Attempt::Read, name: name.clone(), reason };
-        let found = scan(&octets, self.identity, state.header.number, true)
+        let last = self.folders.get(&folder).and_then(|segments| segments.last()) == Some(&segment);
+        let found = scan(&octets, self.identity, state.header.number, !last)
             .map_err(|error| unreadable(format!("{error:?}")))?;
         let header = Header { generation: found.header.generation + 1, ..found.header };
         let mut replacement = header.encode().to_vec();
         let mut places = Vec::new();
         for frame in &found.frames {
             if let Some((content, position)) = kept(frame, without).map_err(unreadable)? {
-                let offset = push(&mut replacement, &header, frame.kind, &content);
+                let offset = replacement.len() as u64;
+                replacement.extend_from_slice(&header.frame(offset, offset, frame.kind, &content));
                 places.extend(position.map(|(stream, position)| (stream, position, offset)));
             }
         }
-        let last = self.folders.get(&folder).and_then(|segments| segments.last()) == Some(&segment);
         if last {
             let mark = self.mark_content(folder);
-            push(&mut replacement, &header, FrameKind::Mark, &mark);
+            // It says of itself that it is synced, which no frame can that is appended: all of this file is proven.
+            let offset = replacement.len() as u64;
+            let end = offset + (FRAME_HEADER_BYTES + mark.len()) as u64;
+            replacement.extend_from_slice(&header.frame(offset, end, FrameKind::Mark, &mark));
             self.marked.insert(folder);
         }
         let quarantined = self.replace(&name, &replacement, matches!(without, Without::Damage(_)))?;
@@ -121,14 +127,6 @@ pub(super) fn move_to_quarantine<D: Disk>(disk: &mut D, name: &str) -> Result<St
     Ok(quarantined)
 }
 
-/// A frame of the replacement claims, rightly, that all before it is synced: the whole file is before it is used.
-fn push(replacement: &mut Vec<u8>, header: &Header, kind: FrameKind, content: &[u8]) -> u64 {
-    debug_assert!(replacement.len() >= HEADER_BYTES, "frames follow the header");
-    let offset = replacement.len() as u64;
-    replacement.extend_from_slice(&header.frame(offset, offset, kind, content));
-    offset
-}
-
 type Kept = (Vec<u8>, Option<(Stream, Position)>);
 
 /// What stays of a frame, with the record's place in its stream.
@@ -149,6 +147,7 @@ fn kept(frame: &Frame<'_>, without: &Without<'_>) -> Result<Option<Kept>, String
     let stays = match without {
         Without::Damage(offsets) => !offsets.contains(&frame.offset),
         Without::Tail(stream, end) => fields.stream != **stream || fields.sequence <= end.sequence,
+        Without::TornTail => true,
     };
     Ok(stays.then(|| (record.octets().to_vec(), Some((fields.stream.clone(), record.position())))))
 }

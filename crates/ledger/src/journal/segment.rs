@@ -20,8 +20,6 @@ const MAGIC: &[u8; 8] = b"TandemJ\n";
 const RECORD_MARKER: &[u8; 4] = b"TRec";
 /// Begins a frame that holds a mark: the ends of the streams at that point.
 const MARK_MARKER: &[u8; 4] = b"TEnd";
-/// Generations tried when a damaged header does not tell.
-const GENERATIONS_TRIED: u32 = 16;
 
 /// What a segment's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +92,9 @@ impl Header {
             FrameKind::Mark => MARK_MARKER,
         });
         octets.extend_from_slice(&length.to_le_bytes());
+        let synced = u32::try_from(synced).expect("a segment is smaller than 4 GiB");
         octets.extend_from_slice(&synced.to_le_bytes());
+        octets.extend_from_slice(&self.generation.to_le_bytes());
         let crc = self.checksum(offset, &octets, content);
         octets.extend_from_slice(&crc.to_le_bytes());
         octets.extend_from_slice(content);
@@ -114,15 +114,19 @@ impl Header {
             return None;
         }
         let content = octets.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + length)?;
+        let generation = u32_at(head, 12);
         let whole = self.checksum(offset, &head[..16], content) == u32_at(head, 16);
-        whole.then(|| Frame { offset, synced: u64_at(head, 8), kind, content })
+        whole.then(|| Frame { offset, synced: u64::from(u32_at(head, 8)), generation, kind, content })
+    }
+
+    fn frame_at<'a>(&self, octets: &'a [u8], offset: usize) -> Option<Frame<'a>> {
+        self.read_frame(offset as u64, &octets[offset..])
     }
 
     fn checksum(&self, offset: u64, head: &[u8], content: &[u8]) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&self.journal.to_le_bytes());
         hasher.update(&self.number.to_le_bytes());
-        hasher.update(&self.generation.to_le_bytes());
         hasher.update(&offset.to_le_bytes());
         hasher.update(head);
         hasher.update(content);
@@ -147,7 +151,9 @@ pub(super) struct Frame<'a> {
     pub(super) offset: u64,
     /// Octets of the segment that were synced when it was written
     pub(super) synced: u64,
-    /// What it holds
+    /// Generation of the segment it was written for
+    generation: u32,
+    /// What it is
     pub(super) kind: FrameKind,
     /// What it holds
     pub(super) content: &'a [u8],
@@ -180,45 +186,36 @@ pub(super) struct Scan<'a> {
     pub(super) corrupt: Vec<Damage>,
     /// A torn tail begins here
     pub(super) cut: Option<u64>,
+    /// Every frame is known to have been synced
+    pub(super) all_proven: bool,
 }
 
 /// Reads a whole segment. `sealed`: a later segment exists, so all of this one had been synced.
 pub(super) fn scan(octets: &[u8], journal: u64, number: u64, sealed: bool) -> Result<Scan<'_>, HeaderError> {
-    let header = match Header::decode(octets) {
-        Ok(header) if header.number == number && header.journal == journal => Some(header),
-        Ok(_) | Err(HeaderError::Damaged) => None,
+    let (header, header_good) = match Header::decode(octets) {
+        Ok(header) if header.number == number && header.journal == journal => (header, true),
         Err(error @ HeaderError::Version(_)) => return Err(error),
+        Ok(_) | Err(HeaderError::Damaged) => (guess_header(octets, journal, number), false),
     };
-    let (header, frames, mut damages) = match header {
-        Some(header) => {
-            let (frames, damages) = frames_of(octets, &header);
-            (header, frames, damages)
-        }
-        None => without_header(octets, journal, number),
-    };
-    damages.sort_by_key(|damage| damage.offset);
+    let (frames, mut damages) = frames_of(octets, &header);
+    if !header_good {
+        damages.insert(0, Damage { offset: 0, bytes: octets.len().min(HEADER_BYTES) as u64 });
+    }
     let proven = frames.iter().map(|frame| frame.synced).max().unwrap_or(0);
     let (corrupt, torn): (Vec<_>, Vec<_>) =
         damages.into_iter().partition(|damage| sealed || damage.offset < proven);
     let cut = torn.first().map(|damage| damage.offset);
-    let frames = frames.into_iter().filter(|frame| cut.is_none_or(|cut| frame.offset < cut)).collect();
-    Ok(Scan { header, frames, corrupt, cut })
+    let frames: Vec<_> =
+        frames.into_iter().filter(|frame| cut.is_none_or(|cut| frame.offset < cut)).collect();
+    let all_proven = sealed || (cut.is_none() && proven >= octets.len() as u64);
+    Ok(Scan { header, frames, corrupt, cut, all_proven })
 }
 
-/// The header is damaged: the generation that makes most frames readable is the right one.
-fn without_header(octets: &[u8], journal: u64, number: u64) -> (Header, Vec<Frame<'_>>, Vec<Damage>) {
-    let guess =
-        |generation| Header { journal, number, generation, previous_bytes: 0, previous_generation: 0 };
-    let (header, frames, mut damages) = (0..GENERATIONS_TRIED)
-        .map(|generation| {
-            let header = guess(generation);
-            let (frames, damages) = frames_of(octets, &header);
-            (header, frames, damages)
-        })
-        .max_by_key(|(header, frames, _)| (frames.len(), std::cmp::Reverse(header.generation)))
-        .expect("GENERATIONS_TRIED is more than none");
-    damages.push(Damage { offset: 0, bytes: octets.len().min(HEADER_BYTES) as u64 });
-    (header, frames, damages)
+/// What is known of a header that cannot be read: frames say the generation they were written for.
+fn guess_header(octets: &[u8], journal: u64, number: u64) -> Header {
+    let blank = Header { journal, number, generation: 0, previous_bytes: 0, previous_generation: 0 };
+    let first = (HEADER_BYTES..octets.len()).find_map(|offset| blank.frame_at(octets, offset));
+    Header { generation: first.map_or(0, |frame| frame.generation), ..blank }
 }
 
 /// Good frames after the header, and what lies between them.
@@ -226,7 +223,7 @@ fn frames_of<'a>(octets: &'a [u8], header: &Header) -> (Vec<Frame<'a>>, Vec<Dama
     let (mut frames, mut damages) = (Vec::new(), Vec::new());
     let mut offset = HEADER_BYTES.min(octets.len());
     while offset < octets.len() {
-        if let Some(frame) = header.read_frame(offset as u64, &octets[offset..]) {
+        if let Some(frame) = header.frame_at(octets, offset).filter(|f| f.generation == header.generation) {
             offset += FRAME_HEADER_BYTES + frame.content.len();
             frames.push(frame);
             continue;
@@ -242,7 +239,7 @@ fn frames_of<'a>(octets: &'a [u8], header: &Header) -> (Vec<Frame<'a>>, Vec<Dama
 fn next_frame(octets: &[u8], header: &Header, from: usize) -> usize {
     (from..octets.len())
         .find(|&offset| {
-            octets[offset] == b'T' && header.read_frame(offset as u64, &octets[offset..]).is_some()
+            header.frame_at(octets, offset).is_some_and(|frame| frame.generation == header.generation)
         })
         .unwrap_or(octets.len())
 }

@@ -1,0 +1,4 @@
+//! The ledger under power cuts, failing disks and a link that loses, repeats and parts.
+
+pub mod disk;
+pub mod journal;
