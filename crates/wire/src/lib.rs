@@ -5,6 +5,7 @@
 //! clocks share no start.
 
 pub mod heartbeat;
+pub mod live;
 pub mod registration;
 pub mod replication;
 
