@@ -1,1 +1,16 @@
-//! placeholder
+//! The development commands, as a library: the tests of the `netns` tier and the demonstration bring pairs up with
+//! [`lab::Pair`].
+//!
+//! Every verb shows a progress line for each long step on stderr, its result on stdout, exits non-zero when what it
+//! shows fails, and then says in its last line what to do.
+
+pub mod check;
+pub mod failure;
+pub mod lab;
+pub mod packages;
+pub mod process;
+pub mod progress;
+pub mod test;
+pub mod workspace;
+
+pub use workspace::Workspace;

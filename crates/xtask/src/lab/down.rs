@@ -1,0 +1,123 @@
+//! The end of a lab: everything is found by name, so that it works after a crash too.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::description::processes;
+use super::files::Files;
+use super::node::LOOK;
+use super::topology::{Namespace, Side, Topology};
+use super::{arguments, network};
+use crate::progress::{Step, say};
+use crate::{Workspace, packages};
+
+/// How long the nodes may take to end orderly (the supervisor's limit and a little).
+const END_LIMIT: Duration = Duration::from_secs(10);
+/// How long processes may take to be gone after SIGKILL.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Ends everything of the lab `name` and removes it: processes in its namespaces (also those that tests and people
+/// started there), namespaces, state. Nothing running is no failure.
+///
+/// # Errors
+/// A process cannot be ended, or a namespace or folder not be removed.
+pub fn down(name: &str) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    let topology = Topology::new(name, false)?;
+    remove(&topology, &Files::new(&workspace, &topology))
+}
+
+/// `lab down`.
+pub(super) fn run(wish: &arguments::Down) -> anyhow::Result<()> {
+    down(&wish.name)?;
+    say(format!("✓ nothing of lab {} is left", wish.name));
+    Ok(())
+}
+
+/// As [`down`].
+pub(super) fn remove(topology: &Topology, files: &Files) -> anyhow::Result<()> {
+    // Without `ip` nothing can have been made.
+    let namespaces =
+        if packages::is_installed(&packages::IPROUTE2) { network::existing(topology)? } else { Vec::new() };
+    if !namespaces.is_empty() {
+        network::require_root()?;
+        let step = Step::start(format!("ending lab {}", topology.name));
+        end_nodes(topology, files, &namespaces)?;
+        kill_rest(&namespaces)?;
+        for namespace in &namespaces {
+            network::delete(namespace)?;
+        }
+        step.done();
+    }
+    for side in Side::BOTH {
+        files.node(side).socket_folder().map_or(Ok(()), remove_folder)?;
+    }
+    remove_folder(files.folder())
+}
+
+/// Asks the supervisors to end, and waits.
+fn end_nodes(topology: &Topology, files: &Files, namespaces: &[String]) -> anyhow::Result<()> {
+    let mut nodes = Vec::new();
+    for side in Side::BOTH {
+        let namespace = topology.namespace(Namespace::Node(side));
+        let Some(processes) = processes(&files.node(side)).filter(|_| namespaces.contains(&namespace)) else {
+            continue;
+        };
+        // The id counts only while it is a process of that node: after a crash it may be anyone's.
+        if network::processes(&namespace)?.contains(&processes.supervisor) {
+            // It may have ended just now.
+            let _ = kill(Pid::from_raw(processes.supervisor), Signal::SIGTERM);
+            nodes.push((namespace, processes.supervisor));
+        }
+    }
+    let deadline = Instant::now() + END_LIMIT;
+    while Instant::now() < deadline {
+        let mut left = false;
+        for (namespace, supervisor) in &nodes {
+            left |= network::processes(namespace)?.contains(supervisor);
+        }
+        if !left {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// Kills what is left in the namespaces: phones, and nodes whose supervisor is gone.
+pub(super) fn kill_rest(namespaces: &[String]) -> anyhow::Result<()> {
+    let deadline = Instant::now() + KILL_LIMIT;
+    loop {
+        let mut left = Vec::new();
+        for namespace in namespaces {
+            left.extend(network::processes(namespace)?);
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            bail!("processes {left:?} cannot be killed");
+        }
+        for pid in left {
+            // It may have ended just now.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        std::thread::sleep(LOOK / 10);
+    }
+}
+
+/// Removes a folder, if it is there.
+pub(super) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,184 @@
+//! What a lab does right now, as its nodes say through `tandemctl`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::description::processes;
+use super::files::{Files, NodeFiles};
+use super::node::tandemctl;
+use super::topology::{Side, Topology};
+use super::{arguments, network};
+use crate::failure::failure;
+use crate::progress::result;
+use crate::{Workspace, process};
+
+/// A daemon that takes longer does not answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+
+/// A lab.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Name of the lab
+    pub name: String,
+    /// There is anything of it
+    pub running: bool,
+    /// The node that serves; absent when none does, or (which must not be) both do
+    pub active: Option<Side>,
+    /// Each node
+    pub nodes: BTreeMap<Side, NodeStatus>,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NodeStatus {
+    /// `initialising`, `standby`, `taking`, `active`, `yielding`; `down` when its agent does not answer
+    pub role: String,
+    /// Counter of its epoch
+    pub epoch: u64,
+    /// Revision of the configuration in its store; 0: none
+    pub revision: u64,
+    /// Hash over its settings and registers; empty when its store does not answer
+    pub state_hash: String,
+    /// Its store is connected to the other's
+    pub store_connected: bool,
+    /// Call records in its store
+    pub call_records: u64,
+    /// Revision that its telephone daemon runs; 0: none
+    pub revision_run: u64,
+    /// Its telephone daemon is connected to the other's
+    pub pbx_connected: bool,
+    /// Bindings that its telephone daemon knows
+    pub registrations: u64,
+    /// Calls in progress here
+    pub calls: u64,
+    /// Processes that died too often and stay dead
+    pub failed: Vec<String>,
+    /// How often processes had to be started again
+    pub restarts: u32,
+}
+
+#[derive(Default, Deserialize)]
+struct Agent {
+    role: String,
+    epoch: u64,
+}
+
+#[derive(Default, Deserialize)]
+struct Store {
+    revision: u64,
+    state_hash: String,
+    peer_connected: bool,
+    call_records: u64,
+}
+
+#[derive(Default, Deserialize)]
+struct Telephone {
+    revision: u64,
+    registrations: u64,
+    calls: u64,
+    peer_connected: bool,
+}
+
+impl Status {
+    /// One node serves, the other is ready to, both run the same configuration and agree on all that is stored.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let Some(active) = self.active else { return false };
+        let (one, other) = (&self.nodes[&active], &self.nodes[&active.other()]);
+        other.role == "standby"
+            && one.revision > 0
+            && one.state_hash == other.state_hash
+            && [one, other]
+                .iter()
+                .all(|node| node.store_connected && node.pbx_connected && node.revision == node.revision_run)
+            && one.revision == other.revision
+    }
+}
+
+/// Asks both nodes of a lab.
+pub(super) fn ask(workspace: &Workspace, topology: &Topology, files: &Files) -> anyhow::Result<Status> {
+    let running = !network::existing(topology)?.is_empty();
+    // Both at once: a node that does not answer costs time.
+    let nodes = std::thread::scope(|scope| {
+        let asked = Side::BOTH.map(|side| {
+            let files = files.node(side);
+            (side, scope.spawn(move || ask_node(workspace, &files)))
+        });
+        asked
+            .into_iter()
+            .map(|(side, answer)| (side, answer.join().unwrap_or_default()))
+            .collect::<BTreeMap<_, _>>()
+    });
+    let mut active = nodes.iter().filter(|(_, node)| node.role == "active").map(|(side, _)| *side);
+    let active = active.next().filter(|_| active.next().is_none());
+    Ok(Status { name: topology.name.clone(), running, active, nodes })
+}
+
+fn ask_node(workspace: &Workspace, files: &NodeFiles) -> NodeStatus {
+    let Some(processes) = processes(files) else {
+        return NodeStatus { role: "down".to_owned(), ..NodeStatus::default() };
+    };
+    let agent = question::<Agent>(workspace, files, "ha");
+    let store = question::<Store>(workspace, files, "store").unwrap_or_default();
+    let telephone = question::<Telephone>(workspace, files, "pbx").unwrap_or_default();
+    let (role, epoch) = agent.map_or_else(|| ("down".to_owned(), 0), |agent| (agent.role, agent.epoch));
+    let failed = processes.processes.iter().filter(|(_, process)| process.failed);
+    NodeStatus {
+        role,
+        epoch,
+        revision: store.revision,
+        state_hash: store.state_hash,
+        store_connected: store.peer_connected,
+        call_records: store.call_records,
+        revision_run: telephone.revision,
+        pbx_connected: telephone.peer_connected,
+        registrations: telephone.registrations,
+        calls: telephone.calls,
+        failed: failed.map(|(name, _)| name.clone()).collect(),
+        restarts: processes.processes.values().map(|process| process.restarts).sum(),
+    }
+}
+
+fn question<Answer: DeserializeOwned>(
+    workspace: &Workspace,
+    files: &NodeFiles,
+    group: &str,
+) -> Option<Answer> {
+    let mut command = tandemctl(workspace, files);
+    let answer = process::output(command.args([group, "status", "--json"]), ANSWER_LIMIT).ok()?;
+    serde_json::from_str(&answer).ok()
+}
+
+/// `lab status`.
+pub(super) fn run(wish: &arguments::Status) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    let topology = Topology::new(&wish.name, false)?;
+    let status = ask(&workspace, &topology, &Files::new(&workspace, &topology))?;
+    if wish.json {
+        result(serde_json::to_string(&status)?);
+    } else {
+        result(people(&status));
+    }
+    if !status.running {
+        return Err(failure(format!("no lab {} runs", wish.name), "cargo xtask lab up pair"));
+    }
+    Ok(())
+}
+
+fn people(status: &Status) -> String {
+    let active = status.active.map_or("no node".to_owned(), |side| format!("node {side}"));
+    let mut text = format!("lab {}: {active} serves", status.name);
+    for (side, node) in &status.nodes {
+        text.push_str(&format!(
+            "\n  {side}  {:<13} revision {} (runs {})  {} registration(s)  {} call(s)  {} record(s)  {} restart(s)",
+            node.role, node.revision, node.revision_run, node.registrations, node.calls, node.call_records, node.restarts
+        ));
+        if !node.failed.is_empty() {
+            text.push_str(&format!("  FAILED: {}", node.failed.join(", ")));
+        }
+    }
+    text
+}

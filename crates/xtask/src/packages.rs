@@ -1,0 +1,75 @@
+//! The Debian packages that development needs, in one place, and how they get here.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::failure::failure;
+use crate::process;
+use crate::progress::Step;
+
+/// A package, known by a program that it brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Name in Debian
+    pub name: &'static str,
+    /// A program of it
+    pub program: &'static str,
+}
+
+/// A bus for each node.
+pub const DBUS: Package = Package { name: "dbus-daemon", program: "dbus-daemon" };
+/// Namespaces, links, addresses.
+pub const IPROUTE2: Package = Package { name: "iproute2", program: "ip" };
+/// Many calls and registrations.
+pub const SIPP: Package = Package { name: "sip-tester", program: "sipp" };
+/// A phone.
+pub const BARESIP: Package = Package { name: "baresip-core", program: "baresip" };
+/// What leaves the wire.
+pub const TCPDUMP: Package = Package { name: "tcpdump", program: "tcpdump" };
+
+/// What the lab needs.
+pub const LAB: &[Package] = &[DBUS, IPROUTE2];
+/// What all tests need.
+pub const TESTS: &[Package] = &[DBUS, IPROUTE2, SIPP, BARESIP, TCPDUMP];
+
+/// Installs what is missing of `packages`.
+///
+/// # Errors
+/// Something is missing and we are not root (the failure says the one line to run), or apt fails.
+pub fn ensure(packages: &[Package]) -> anyhow::Result<()> {
+    let missing: Vec<&str> =
+        packages.iter().filter(|package| !is_installed(package)).map(|package| package.name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if !nix::unistd::geteuid().is_root() {
+        return Err(failure(
+            format!("missing on this machine: {names}"),
+            format!("sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}"),
+        ));
+    }
+    let step = Step::start(format!("installing {names}"));
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
+        command
+    };
+    process::run(apt().arg("update")).context("refreshing the package lists")?;
+    process::run(apt().args(["install", "-y", "--no-install-recommends"]).args(&missing))
+        .context("installing packages")?;
+    step.done();
+    Ok(())
+}
+
+/// Its program is here.
+pub(crate) fn is_installed(package: &Package) -> bool {
+    // The folders of root belong to it: `ip` is in none of a user's.
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folders = path.split(':').chain(["/usr/sbin", "/sbin"]);
+    folders
+        .filter(|folder| !folder.is_empty())
+        .any(|folder| Path::new(folder).join(package.program).is_file())
+}

@@ -1,0 +1,76 @@
+//! Where the house stands on this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use crate::process;
+
+/// The folders of the workspace that this program was built from.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The folder with the root `Cargo.toml`
+    pub root: PathBuf,
+    /// Where cargo builds
+    pub target: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    ///
+    /// # Errors
+    /// Cargo cannot say.
+    pub fn find() -> anyhow::Result<Workspace> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root =
+            root.canonicalize().with_context(|| format!("finding the workspace at {}", root.display()))?;
+        let metadata = members(&root)?;
+        Ok(Workspace { root, target: metadata.target_directory.into_std_path_buf() })
+    }
+
+    /// A program of this build, e.g. `stored`.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.target.join("debug").join(name)
+    }
+
+    /// Cargo, in the root of the workspace.
+    #[must_use]
+    pub fn cargo(&self) -> Command {
+        let mut command = cargo();
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// Builds packages, with cargo's own progress shown.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn build(&self, packages: &[&str]) -> anyhow::Result<()> {
+        let mut command = self.cargo();
+        command.arg("build");
+        for package in packages {
+            command.args(["--package", package]);
+        }
+        process::run(&mut command)
+    }
+}
+
+/// The cargo that runs us, else the one in the path.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The members of the workspace at `root` with what they declare; nothing is resolved or downloaded.
+///
+/// # Errors
+/// Cargo cannot read the manifests.
+pub fn members(root: &Path) -> anyhow::Result<Metadata> {
+    MetadataCommand::new()
+        .manifest_path(root.join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .with_context(|| format!("reading the manifests of {}", root.display()))
+}
