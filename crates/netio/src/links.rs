@@ -74,7 +74,7 @@ impl LinkWatch {
         Ok(links)
     }
 
-    async fn list(&self) -> Result<Vec<Link>, NetlinkError> {
+    async fn list(&mut self) -> Result<Vec<Link>, NetlinkError> {
         let listing: Result<Vec<_>, _> = self.handle.link().get().execute().try_collect().await;
         let messages = listing.map_err(NetlinkError::request("listing interfaces"))?;
         Ok(messages.iter().filter_map(link_of).collect())

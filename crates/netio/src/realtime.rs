@@ -19,11 +19,14 @@ pub fn prefer_this_thread(priority: u8) -> io::Result<()> {
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Keeps all memory of the process, present and future, from being swapped out.
+/// Keeps the memory that the process has now (its code above all) from being dropped or swapped out.
+///
+/// Not what it asks for later: under a limit that fits today (`RLIMIT_MEMLOCK`), locking the future would turn every
+/// later allocation beyond it into a failure.
 ///
 /// # Errors
 /// [`io::Error`], usually `ENOMEM` or `EPERM`: the process has neither `CAP_IPC_LOCK` nor `LimitMEMLOCK=`.
 pub fn lock_memory() -> io::Result<()> {
-    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)?;
+    mlockall(MlockAllFlags::MCL_CURRENT)?;
     Ok(())
 }
