@@ -31,7 +31,7 @@ pub struct Flow {
 }
 
 /// Where to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Destination {
     /// Over this flow; when its connection is gone the shell reports [`Input::SendFailed`]
     Flow(Flow),

@@ -1,6 +1,6 @@
 //! What an exchange is made from, and the bounds it keeps.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use model::NodeName;
@@ -12,6 +12,23 @@ pub struct LocalAddress {
     pub socket: SocketAddr,
     /// Length of the network prefix in bits: a trunk in this network is called from this address
     pub prefix_bits: u8,
+}
+
+impl LocalAddress {
+    /// Whether `other` lies in the network of this address.
+    pub(crate) fn shares_network(&self, other: IpAddr) -> bool {
+        let same_bits = |own: u128, other: u128, width: u32| {
+            let host_bits = width.saturating_sub(self.prefix_bits.into());
+            own.checked_shr(host_bits).unwrap_or(0) == other.checked_shr(host_bits).unwrap_or(0)
+        };
+        match (self.socket.ip(), other) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                same_bits(own.to_bits().into(), other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => same_bits(own.to_bits(), other.to_bits(), 128),
+            _ => false,
+        }
+    }
 }
 
 /// What an exchange is made from.

@@ -1,0 +1,168 @@
+//! What is registered: bindings by account, by connection and by time.
+//!
+//! A binding that was removed stays as a mark until it would have expired: a late copy of the REGISTER that made it,
+//! from the network or from the peer node, must not bring it back (RFC 3261 section 10.3, step 7).
+
+use std::collections::HashMap;
+
+use model::Time;
+use sip::Uri;
+
+use crate::timers::{TimerHandle, Timers};
+use crate::{Flow, Transport};
+
+/// Names one binding for the timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct BindingId(u64);
+
+/// One contact of one account.
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    pub(crate) account: String,
+    pub(crate) contact: Uri,
+    /// Where the phone registered from; `None` when that connection is gone (or was to the peer node)
+    pub(crate) flow: Option<Flow>,
+    pub(crate) expires: Time,
+    pub(crate) call_id: String,
+    pub(crate) cseq: u32,
+    pub(crate) instance: Option<String>,
+    pub(crate) q_thousandths: Option<u16>,
+    pub(crate) user_agent: Option<String>,
+    /// False: a mark of one that was removed
+    pub(crate) registered: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    binding: Binding,
+    timer: TimerHandle,
+}
+
+/// All bindings.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings {
+    kept: HashMap<BindingId, Kept>,
+    by_account: HashMap<String, Vec<BindingId>>,
+    /// Bindings per connection (TCP only)
+    by_flow: HashMap<Flow, Vec<BindingId>>,
+    registered: usize,
+    last_id: u64,
+}
+
+impl Bindings {
+    /// Bindings that are registered, of all accounts.
+    pub(crate) fn len(&self) -> usize {
+        self.registered
+    }
+
+    /// Bindings and marks of an account, oldest first.
+    fn of_account(&self, account: &str) -> impl Iterator<Item = (BindingId, &Binding)> {
+        let ids = self.by_account.get(account).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| Some((*id, &self.kept.get(id)?.binding)))
+    }
+
+    /// What an account has registered, oldest first.
+    pub(crate) fn registered(&self, account: &str) -> impl Iterator<Item = (BindingId, &Binding)> {
+        self.of_account(account).filter(|(_, binding)| binding.registered)
+    }
+
+    /// Every binding of every account.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Binding> {
+        self.kept.values().map(|kept| &kept.binding).filter(|binding| binding.registered)
+    }
+
+    /// The binding (or mark) of an account that names the same contact by RFC 3261 section 19.1.4.
+    pub(crate) fn find(&self, account: &str, contact: &Uri) -> Option<(BindingId, &Binding)> {
+        self.of_account(account).find(|(_, binding)| binding.contact.is_equivalent(contact))
+    }
+
+    /// Bindings of the same phone (`+sip.instance`, RFC 5626) under another contact.
+    pub(crate) fn of_instance(&self, account: &str, instance: &str, contact: &Uri) -> Vec<BindingId> {
+        self.registered(account)
+            .filter(|(_, other)| other.instance.as_deref() == Some(instance))
+            .filter(|(_, other)| !other.contact.is_equivalent(contact))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// Accounts with at least one binding.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.by_account.keys().map(String::as_str)
+    }
+
+    /// Keeps a binding in place of the one with the same contact. `timer` makes the timer of its end.
+    pub(crate) fn put<T>(
+        &mut self,
+        timers: &mut Timers<T>,
+        binding: Binding,
+        timer: impl Fn(BindingId) -> T,
+    ) {
+        if let Some((id, _)) = self.find(&binding.account, &binding.contact) {
+            self.forget(timers, id);
+        }
+        self.last_id += 1;
+        let id = BindingId(self.last_id);
+        self.registered += usize::from(binding.registered);
+        self.by_account.entry(binding.account.clone()).or_default().push(id);
+        if let Some(flow) = binding.flow.filter(|flow| flow.transport == Transport::Tcp) {
+            self.by_flow.entry(flow).or_default().push(id);
+        }
+        let timer = timers.set(binding.expires, timer(id));
+        self.kept.insert(id, Kept { binding, timer });
+    }
+
+    /// Turns a binding into the mark of one removed by the REGISTER with this Call-ID and `CSeq`.
+    pub(crate) fn mark_removed(&mut self, id: BindingId, call_id: &str, cseq: u32) -> Option<&Binding> {
+        self.leave_flow(id);
+        let kept = self.kept.get_mut(&id)?;
+        self.registered -= usize::from(kept.binding.registered);
+        kept.binding.registered = false;
+        kept.binding.flow = None;
+        call_id.clone_into(&mut kept.binding.call_id);
+        kept.binding.cseq = cseq;
+        Some(&kept.binding)
+    }
+
+    /// Forgets a binding or mark altogether.
+    pub(crate) fn forget<T>(&mut self, timers: &mut Timers<T>, id: BindingId) -> Option<Binding> {
+        self.leave_flow(id);
+        let kept = self.kept.remove(&id)?;
+        timers.cancel(Some(kept.timer));
+        self.registered -= usize::from(kept.binding.registered);
+        if let Some(ids) = self.by_account.get_mut(&kept.binding.account) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_account.remove(&kept.binding.account);
+            }
+        }
+        Some(kept.binding)
+    }
+
+    /// Marks of removed bindings of an account beyond `marks_max`, oldest first, are forgotten: they are bounded too.
+    pub(crate) fn trim_marks<T>(&mut self, timers: &mut Timers<T>, account: &str, marks_max: usize) {
+        let marks: Vec<BindingId> =
+            self.of_account(account).filter(|(_, binding)| !binding.registered).map(|(id, _)| id).collect();
+        for id in marks.iter().take(marks.len().saturating_sub(marks_max)) {
+            self.forget(timers, *id);
+        }
+    }
+
+    /// A connection is gone: its bindings stay until they expire, but cannot be called.
+    pub(crate) fn flow_closed(&mut self, flow: &Flow) {
+        for id in self.by_flow.remove(flow).unwrap_or_default() {
+            if let Some(kept) = self.kept.get_mut(&id) {
+                kept.binding.flow = None;
+            }
+        }
+    }
+
+    fn leave_flow(&mut self, id: BindingId) {
+        let Some(flow) = self.kept.get(&id).and_then(|kept| kept.binding.flow) else { return };
+        if let Some(ids) = self.by_flow.get_mut(&flow) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_flow.remove(&flow);
+            }
+        }
+    }
+}
