@@ -1,57 +1,30 @@
-//! Who may serve, until when, in which epoch.
+//! Who may serve, until when, in which epoch: the membership of two nodes, as a pure state machine.
+//!
+//! A node serves under a *lease*: promises of a majority of *votes* for an *epoch*, renewed by every heartbeat. The
+//! README has the table of states and what each mode can lose; the law is section 6 of the design.
+//!
+//! **One input, then drain outputs until [`Output::Timeout`].**
 
+mod claim;
+mod counter;
+mod damping;
+mod error;
+mod hearing;
 mod io;
+mod links;
 mod node;
+mod peer;
+mod speaking;
 mod status;
+mod switchover;
+mod timers;
+mod votes;
 
+pub use error::{InputError, SetupError};
 pub use io::{Event, Input, Link, LinkIndex, Output, Role, Setup};
-pub use node::Membership;
+pub use node::{Membership, SCORE_INITIAL};
 pub use status::{LinkStatus, PeerStatus, Status};
-
-use model::Time;
-
-/// A caller's mistake.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InputError {
-    /// No such heartbeat path
-    #[error("input for link {index}: there are {count}")]
-    UnknownLink {
-        /// Given
-        index: usize,
-        /// How many there are
-        count: usize,
-    },
-    /// Time went backwards
-    #[error("input at {now}, after one at {last}")]
-    TimeWentBack {
-        /// Given
-        now: Time,
-        /// Latest before
-        last: Time,
-    },
-}
-
-/// A [`Setup`] from which no node can be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SetupError {
-    /// A peer, and no path to it
-    #[error("node {node} has a peer and no link to hear it")]
-    NoLink {
-        /// This node
-        node: String,
-    },
-    /// Both nodes have one name
-    #[error("node and peer are both named {node}")]
-    SameName {
-        /// The name
-        node: String,
-    },
-    /// The lease is too short to be renewed
-    #[error("dead threshold {dead:?} is below {least:?}")]
-    DeadTooShort {
-        /// Given
-        dead: std::time::Duration,
-        /// Least possible
-        least: std::time::Duration,
-    },
-}
+pub use timers::{
+    DRIFT_PPM_MAX, FLUSH_MS_MAX, GUARD_MS, HEARTBEATS_PER_LEASE, LEASE_MS_MIN, RELEASE_MS_MAX, STOP_MS_MAX,
+    Timers, WISH_MS_MAX,
+};

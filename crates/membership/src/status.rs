@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use model::{HaMode, NodeName};
+use model::{HaMode, NodeName, Time};
 use wire::heartbeat::{Activity, Epoch};
 
 use crate::io::Role;
+use crate::node::Membership;
 
 /// State of the pair as this node sees it at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,4 +68,60 @@ pub struct LinkStatus {
     /// Time from a heartbeat of ours to the first answer to it here, which includes the peer's wait for its next
     /// heartbeat; `None`: not measured yet
     pub answer: Option<Duration>,
+}
+
+impl Membership {
+    /// The state at `now`.
+    #[must_use]
+    pub fn status(&self, now: Time) -> Status {
+        let served_by_peer = |peer: &PeerStatus| peer.activity.is_some_and(Activity::serves);
+        let peer = self.peer_status(now);
+        let active_node = if self.serves() {
+            Some(self.setup.node.clone())
+        } else {
+            peer.as_ref().filter(|peer| served_by_peer(peer)).map(|peer| peer.node.clone())
+        };
+        Status {
+            node: self.setup.node.clone(),
+            role: self.stage.role(),
+            reason: self.withheld.unwrap_or(self.reason),
+            active_node,
+            epoch: self.epoch().clone(),
+            lease_remaining: self.lease.as_ref().map_or(Duration::ZERO, |lease| lease.until.since(now)),
+            mode: self.setup.mode,
+            score: self.score,
+            peer,
+            links: self.link_statuses(now),
+            warnings: self.warnings,
+            heartbeats_refused: self.heartbeats_refused,
+            hold_down: self.damping.remaining(now),
+        }
+    }
+
+    fn peer_status(&self, now: Time) -> Option<PeerStatus> {
+        let peer = self.peer.as_ref()?;
+        let newest = peer.newest();
+        Some(PeerStatus {
+            node: peer.name.clone(),
+            activity: peer.recent(now, self.timers.promise).map(|recent| recent.activity),
+            silent: peer.heard_at.map(|heard_at| now.since(heard_at)),
+            score: newest.map_or(0, |newest| newest.score),
+            targets_seen: newest.map_or(0, |newest| newest.targets_seen),
+            required_up: newest.is_some_and(|newest| newest.required_up),
+        })
+    }
+
+    fn link_statuses(&self, now: Time) -> Vec<LinkStatus> {
+        let hearing = |index: usize| self.peer.as_ref().and_then(|peer| peer.links.get(index));
+        self.links
+            .iter()
+            .enumerate()
+            .map(|(index, state)| LinkStatus {
+                name: state.link.name.clone(),
+                up: state.up,
+                silent: hearing(index).and_then(|hearing| hearing.heard_at).map(|at| now.since(at)),
+                answer: hearing(index).and_then(|hearing| hearing.answer),
+            })
+            .collect()
+    }
 }

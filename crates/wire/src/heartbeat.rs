@@ -92,6 +92,9 @@ pub struct ReleaseNotice {
     /// The epoch that ended
     #[n(1)]
     pub epoch: Epoch,
+    /// The sender could have served on: the move counts for damping
+    #[n(2)]
+    pub discretionary: bool,
 }
 
 /// A heartbeat.
@@ -175,7 +178,7 @@ mod tests {
             required_sighted: true,
             promise: Some(epoch.clone()),
             echo: Some(Echo { incarnation: u128::MAX.into(), sequence: u64::MAX }),
-            release: Some(ReleaseNotice { successor: node, epoch }),
+            release: Some(ReleaseNotice { successor: node, epoch, discretionary: true }),
             switch_wish: Some(u64::MAX),
             lease_remaining_ms: u64::MAX,
             stopping: true,
