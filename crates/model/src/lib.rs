@@ -19,7 +19,7 @@ pub use config::{
 };
 pub use diff::{Action, Change, diff, diff_objects};
 pub use node::{NodeName, NodeNameError};
-pub use objects::{ObjectKey, ObjectType, redact};
+pub use objects::{ObjectKey, ObjectType, redact, text_of};
 pub use private::Private;
 pub use problem::Problem;
 pub use text::{TEXT_BYTES_MAX, format_duration, parse_duration};

@@ -103,8 +103,14 @@ impl Config {
     ///
     /// The problems of the whole; lines count in the joined text.
     pub fn from_objects(objects: &BTreeMap<ObjectKey, String>) -> Result<Config, Vec<Problem>> {
-        Config::parse(&join_fragments(objects.values().cloned()))
+        Config::parse(&text_of(objects))
     }
+}
+
+/// The canonical text of a configuration that is there as objects.
+#[must_use]
+pub fn text_of(objects: &BTreeMap<ObjectKey, String>) -> String {
+    join_fragments(objects.values().cloned())
 }
 
 /// The text of an object with its secrets replaced by `‹hidden›`: for rows and listings.
