@@ -1,0 +1,136 @@
+//! Who writes settings: the node that serves; before any has served, the coordinator; a single box itself. And the
+//! handshake of a planned switchover: freeze, flush, flushed.
+
+use std::time::Duration;
+
+use daemon::bus::cluster::ClusterProxy;
+use daemon::role::{Role, RoleState};
+
+use daemon::{NodeIdentity, role};
+use futures_util::StreamExt;
+use ledger::Epoch;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::handle::{Command, CoreHandle, Gone};
+
+/// A planned switchover that has not taken place by then does not: transactions are welcome again.
+const FREEZE_MAX: Duration = Duration::from_secs(15);
+/// A peer that has not everything by then: the agent hears so and decides.
+const FLUSH_MAX: Duration = Duration::from_secs(10);
+/// Freezes that wait; the agent asks for one at a time.
+const FREEZES_MAX: usize = 4;
+
+/// This node writes settings.
+fn writes(identity: &NodeIdentity, state: &RoleState, epoch_known: u64) -> bool {
+    let nobody_has_served = state.epoch == 0 && epoch_known == 0 && state.active_node.is_empty();
+    identity.peer.is_none() || state.serves() || (identity.coordinator && nobody_has_served)
+}
+
+fn epoch_of(state: &RoleState) -> Epoch {
+    Epoch { counter: state.epoch, node: state.active_node.clone() }
+}
+
+/// Tells the ledger who writes, as the agent says it, until the store ends.
+///
+/// # Errors
+/// [`Gone`].
+pub async fn follow(
+    identity: NodeIdentity,
+    core: CoreHandle,
+    connection: zbus::Connection,
+) -> Result<(), Gone> {
+    let mut states = role::watch(&connection);
+    loop {
+        let state = states.borrow_and_update().clone();
+        let known = core.status().await?.ledger.epoch;
+        let writer = writes(&identity, &state, known.counter);
+        log::info!(epoch = state.epoch, active = state.active_node.as_str(), writer = writer; "role of this store");
+        core.tell(Command::Role { epoch: epoch_of(&state), writer }).await?;
+        if states.changed().await.is_err() {
+            // The bus has gone; the daemon ends with it.
+            return Ok(());
+        }
+    }
+}
+
+/// Answers the agent's `freeze` until the store ends.
+///
+/// # Errors
+/// The bus cannot be used.
+pub async fn serve_freezes(core: CoreHandle, connection: zbus::Connection) -> zbus::Result<()> {
+    let agent = ClusterProxy::new(&connection).await?;
+    let mut signals = agent.receive_freeze().await?;
+    let (sender, mut freezes) = mpsc::channel::<()>(FREEZES_MAX);
+    // The stream is drained by a task that waits for nothing: one that is not polled blocks its connection.
+    tokio::spawn(async move {
+        while signals.next().await.is_some() {
+            let _already_freezing = sender.try_send(());
+        }
+    });
+    let mut states = role::watch(&connection);
+    while freezes.recv().await.is_some() {
+        let role_before = states.borrow_and_update().clone();
+        if flush(&core, &agent).await.is_err() {
+            return Ok(());
+        }
+        let moved = states.wait_for(|state| state.role != role_before.role && state.role != Role::Unknown);
+        if timeout(FREEZE_MAX, moved).await.is_err() {
+            log::warn!("the planned switchover did not take place; settings are taken again");
+            let _gone = core.tell(Command::Thaw).await;
+        }
+    }
+    Ok(())
+}
+
+async fn flush(core: &CoreHandle, agent: &ClusterProxy<'_>) -> Result<(), Gone> {
+    log::info!("planned switchover: no new transactions, everything goes to the peer");
+    match timeout(FLUSH_MAX, core.flush()).await {
+        Ok(Ok(0)) => log::info!("planned switchover: everything is on both disks"),
+        Ok(Ok(left)) => log::warn!(records = left; "planned switchover: the peer does not have everything"),
+        Ok(Err(gone)) => return Err(gone),
+        Err(_) => log::warn!("planned switchover: the peer did not take everything in time"),
+    }
+    if let Err(error) = agent.flushed().await {
+        log::warn!(error:% = error; "the agent could not be told that the store has flushed");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(coordinator: bool, paired: bool) -> NodeIdentity {
+        let peer = paired.then(|| daemon::Peer { name: "b".parse().expect("a name"), addresses: Vec::new() });
+        NodeIdentity {
+            name: "a".parse().expect("a name"),
+            serial_number: "TD-A".to_owned(),
+            coordinator,
+            data: "/nowhere".into(),
+            run: "/nowhere".into(),
+            listen: [127, 0, 0, 1].into(),
+            peer,
+            credentials: None,
+            ports: daemon::Ports { cluster: 0, store: 0, pbx: 0 },
+        }
+    }
+
+    fn state(role: Role, epoch: u64, active_node: &str) -> RoleState {
+        RoleState { role, epoch, active_node: active_node.to_owned(), agent_present: true }
+    }
+
+    /// H10, H11: the serving node writes; before any has served, the coordinator; a single box always.
+    #[test]
+    fn one_node_writes() {
+        let (coordinator, secondary) = (identity(true, true), identity(false, true));
+        let nobody = state(Role::Initialising, 0, "");
+        assert!(writes(&coordinator, &nobody, 0) && !writes(&secondary, &nobody, 0));
+        assert!(!writes(&coordinator, &nobody, 3), "the journal knows that somebody has served");
+        let other_serves = state(Role::Standby, 1, "b");
+        assert!(!writes(&coordinator, &other_serves, 0) && !writes(&secondary, &other_serves, 0));
+        let serves = state(Role::Active, 2, "a");
+        assert!(writes(&coordinator, &serves, 2) && writes(&secondary, &serves, 2));
+        assert!(writes(&identity(false, false), &RoleState::default(), 9));
+    }
+}
