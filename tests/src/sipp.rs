@@ -44,6 +44,9 @@ pub struct Sipp {
 
 impl Run {
     /// Starts sipp.
+    ///
+    /// # Errors
+    /// sipp or its log files cannot be had.
     pub fn start(&self) -> Result<Sipp> {
         fs::create_dir_all(&self.folder).with_context(|| format!("make {}", self.folder.display()))?;
         let mut command = namespace::command(&self.namespace, "sipp");
@@ -56,7 +59,15 @@ impl Run {
         if let Some(remote) = self.remote {
             command.arg(remote.to_string());
         }
-        command.args(["-i", &self.local.ip().to_string(), "-nostdin", "-trace_err", "-trace_stat", "-fd", "1"]);
+        command.args([
+            "-i",
+            &self.local.ip().to_string(),
+            "-nostdin",
+            "-trace_err",
+            "-trace_stat",
+            "-fd",
+            "1",
+        ]);
         command.arg("-error_file").arg(self.folder.join("errors.log"));
         command.arg("-stf").arg(self.folder.join("statistics.csv"));
         if self.local.port() != 0 {
@@ -72,6 +83,9 @@ impl Run {
 
 impl Sipp {
     /// Waits for the end of the run; an error when a call failed or time ran out.
+    ///
+    /// # Errors
+    /// A call failed, or sipp is not done in time; the message names the folder of its logs.
     pub fn finish(&mut self, deadline: Duration) -> Result<()> {
         let Some(status) = wait_for(deadline, || self.process.try_wait().ok().flatten()) else {
             bail!("sipp was not done after {} s; see {}", deadline.as_secs(), self.folder.display());
@@ -109,6 +123,9 @@ impl Drop for Sipp {
 }
 
 /// Writes a CSV for `-inf`, used one line after the other: each row's fields joined by `;`.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn write_rows(path: &Path, rows: &[Vec<String>]) -> Result<()> {
     let mut text = String::from("SEQUENTIAL\n");
     for row in rows {

@@ -5,11 +5,14 @@
 //! shows fails, and then says in its last line what to do.
 
 pub mod check;
+pub mod demo;
 pub mod failure;
 pub mod lab;
 pub mod packages;
+pub mod peers;
 pub mod process;
 pub mod progress;
+pub mod python;
 pub mod test;
 pub mod workspace;
 

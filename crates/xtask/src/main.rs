@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{check, failure, lab, test};
+use xtask::{check, demo, failure, lab, test};
 
 /// The development commands of the house.
 #[derive(Debug, Parser)]
@@ -15,6 +15,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// The main job end to end: two nodes, two phones, a power cut, the takeover
+    Demo(demo::Verb),
     /// Everything that must hold before a change goes in: format, lints, layers, dependencies, licences, style
     Check(check::Arguments),
     /// All tests of this machine, tier by tier, with a table of seconds and budgets
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Verb::Test(arguments) => {
             (test::run(&arguments), "see the first failure above, then: cargo xtask test")
         }
+        Verb::Demo(verb) => (demo::run(&verb), "see above, and the logs in target/lab/demo"),
         Verb::Lab(verb) => {
             (lab::run(verb), "see above; start afresh with: cargo xtask lab down && cargo xtask lab up pair")
         }

@@ -26,13 +26,17 @@ pub const IPROUTE2: Package = Package { name: "iproute2", program: "ip" };
 pub const SIPP: Package = Package { name: "sip-tester", program: "sipp" };
 /// A phone.
 pub const BARESIP: Package = Package { name: "baresip-core", program: "baresip" };
+/// Who answers for an address.
+pub const ARPING: Package = Package { name: "iputils-arping", program: "arping" };
 /// What leaves the wire.
 pub const TCPDUMP: Package = Package { name: "tcpdump", program: "tcpdump" };
 
 /// What the lab needs.
 pub const LAB: &[Package] = &[DBUS, IPROUTE2];
+/// What the demonstration needs.
+pub const DEMO: &[Package] = &[DBUS, IPROUTE2, BARESIP];
 /// What all tests need.
-pub const TESTS: &[Package] = &[DBUS, IPROUTE2, SIPP, BARESIP, TCPDUMP];
+pub const TESTS: &[Package] = &[DBUS, IPROUTE2, SIPP, BARESIP, ARPING, TCPDUMP];
 
 /// Installs what is missing of `packages`.
 ///

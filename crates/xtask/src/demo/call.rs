@@ -61,7 +61,7 @@ pub fn make(caller: &mut Party, called: &mut Party) -> Result<CallReport> {
     let setup_ms = u64::try_from(dialled.elapsed().as_millis()).unwrap_or(u64::MAX);
     let deadline = if answered { STEP_DEADLINE } else { Duration::ZERO };
     // A recording of an earlier call does not count: only a new file is listened to.
-    let mut listen = |party: &Party, tone_hz: u32, before: usize| -> Heard {
+    let listen = |party: &Party, tone_hz: u32, before: usize| -> Heard {
         let silence = Heard { tone_hz, heard_ms: 0, level_db: None };
         let enough = |heard: &Heard| heard.heard_ms >= HEARD_MS_MIN;
         let look = || {

@@ -18,7 +18,7 @@ impl Timeline {
     /// Notes what has just happened and shows it at once.
     pub fn note(&mut self, text: impl Into<String>) {
         let (seconds, text) = (self.seconds(), text.into());
-        crate::progress(&line(seconds, &text));
+        crate::progress::say(line(seconds, &text));
         self.entries.push((seconds, text));
     }
 

@@ -30,8 +30,6 @@ pub struct Settings {
     pub namespace: String,
     /// The phone's own address
     pub address: IpAddr,
-    /// SIP port of the phone; 0 lets baresip choose
-    pub port: u16,
     /// Account
     pub user: String,
     /// Password of the account
@@ -61,14 +59,15 @@ pub struct Baresip {
 
 impl Baresip {
     /// Writes the phone's folder below `folder` and starts it.
+    ///
+    /// # Errors
+    /// The namespace is missing, a file cannot be written, or baresip does not start; the message names its log.
     pub fn start(folder: &Path, settings: &Settings) -> Result<Baresip> {
-        fs::create_dir_all(folder).with_context(|| format!("make the phone's folder {}", folder.display()))?;
-        let control_port = namespace::within(&settings.namespace, || {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free control port")?;
-            Ok(listener.local_addr().context("read the control port")?.port())
-        })?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("make the phone's folder {}", folder.display()))?;
+        let [control_port, sip_port] = free_ports(settings)?;
         tone::write(&folder.join("tone.wav"), settings.tone_hz, TONE_SECONDS)?;
-        write(folder, "config", &config(folder, settings, control_port))?;
+        write(folder, "config", &config(folder, settings, control_port, sip_port))?;
         write(folder, "accounts", &account(settings))?;
         write(folder, "contacts", "")?;
         let log = fs::File::create(folder.join("baresip.log")).context("create the phone's log")?;
@@ -83,7 +82,7 @@ impl Baresip {
         let namespace = settings.namespace.clone();
         let connect = || {
             namespace::within(&namespace, move || {
-                Ok(TcpStream::connect(("127.0.0.1", control_port)).context("connect to the phone")?)
+                TcpStream::connect(("127.0.0.1", control_port)).context("connect to the phone")
             })
             .ok()
         };
@@ -97,6 +96,9 @@ impl Baresip {
     }
 
     /// Gives a command of baresip's menu, e.g. `dial` with the URI, `accept`, `hangup`, `hold`, `resume`.
+    ///
+    /// # Errors
+    /// The phone has gone.
     pub fn command(&mut self, command: &str, parameters: &str) -> Result<()> {
         let text = json!({"command": command, "params": parameters, "token": command}).to_string();
         write!(self.control, "{}:{},", text.len(), text)
@@ -105,6 +107,9 @@ impl Baresip {
 
     /// Waits for an event of this type, e.g. `REGISTER_OK`, `CALL_ESTABLISHED`, `CALL_CLOSED`, and takes it; earlier
     /// events of other types are dropped.
+    ///
+    /// # Errors
+    /// No such event in time; the message names the phone's log.
     pub fn wait_event(&mut self, event_type: &str, deadline: Duration) -> Result<Value> {
         let found = wait_for(deadline, || {
             self.read_events();
@@ -133,6 +138,9 @@ impl Baresip {
     }
 
     /// Recordings of what this phone has heard, oldest first.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
     pub fn recordings(&self) -> Result<Vec<PathBuf>> {
         let entries = fs::read_dir(&self.folder).context("list the phone's recordings")?;
         let mut paths: Vec<PathBuf> = entries
@@ -144,6 +152,9 @@ impl Baresip {
     }
 
     /// Looks for `tone_hz` in the newest recording.
+    ///
+    /// # Errors
+    /// The recording cannot be read.
     pub fn heard(&self, tone_hz: u32) -> Result<tone::Heard> {
         let recordings = self.recordings()?;
         let Some(newest) = recordings.last() else {
@@ -177,6 +188,21 @@ impl Drop for Baresip {
     }
 }
 
+/// Free ports for the control connection and for SIP, whose successor must be free too: baresip listens for TLS there.
+fn free_ports(settings: &Settings) -> Result<[u16; 2]> {
+    let address = settings.address;
+    namespace::within(&settings.namespace, move || {
+        let control = TcpListener::bind(("127.0.0.1", 0)).context("find a free control port")?;
+        loop {
+            let sip = TcpListener::bind((address, 0)).context("find a free SIP port")?;
+            let port = sip.local_addr().context("read the SIP port")?.port();
+            if TcpListener::bind((address, port.saturating_add(1))).is_ok() {
+                return Ok([control.local_addr().context("read the control port")?.port(), port]);
+            }
+        }
+    })
+}
+
 /// Takes one netstring from the front: its JSON and the octets used.
 fn netstring(bytes: &[u8]) -> Option<(Value, usize)> {
     let colon = bytes.iter().position(|byte| *byte == b':')?;
@@ -191,10 +217,10 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     fs::write(folder.join(name), text).with_context(|| format!("write {}", folder.join(name).display()))
 }
 
-fn config(folder: &Path, settings: &Settings, control_port: u16) -> String {
+fn config(folder: &Path, settings: &Settings, control_port: u16, sip_port: u16) -> String {
     let folder = folder.display();
     format!(
-        "sip_listen {address}:{port}\n\
+        "sip_listen {address}:{sip_port}\n\
          call_local_timeout 120\n\
          call_max_calls 4\n\
          audio_source aufile,{folder}/tone.wav\n\
@@ -211,7 +237,6 @@ fn config(folder: &Path, settings: &Settings, control_port: u16) -> String {
          module_app ctrl_tcp.so\n\
          ctrl_tcp_listen 127.0.0.1:{control_port}\n",
         address = settings.address,
-        port = settings.port,
     )
 }
 

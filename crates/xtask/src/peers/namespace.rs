@@ -8,6 +8,9 @@ use anyhow::{Context, Result, anyhow};
 use nix::sched::{CloneFlags, setns};
 
 /// Runs `action` on a thread that has entered the namespace `name` (as made by `ip netns add`).
+///
+/// # Errors
+/// There is no such namespace, it cannot be entered (needs root), or `action` fails.
 pub fn within<T, F>(name: &str, action: F) -> Result<T>
 where
     T: Send + 'static,
@@ -16,7 +19,8 @@ where
     let path = format!("/run/netns/{name}");
     let file = File::open(&path).with_context(|| format!("open namespace {path}; is the lab up?"))?;
     let worker = std::thread::spawn(move || -> Result<T> {
-        setns(&file, CloneFlags::CLONE_NEWNET).with_context(|| format!("enter namespace {path} (needs root)"))?;
+        setns(&file, CloneFlags::CLONE_NEWNET)
+            .with_context(|| format!("enter namespace {path} (needs root)"))?;
         action()
     });
     worker.join().map_err(|_| anyhow!("the thread in namespace {name} panicked"))?

@@ -22,6 +22,9 @@ pub struct Probe {
 
 impl Probe {
     /// Starts asking `target` with OPTIONS over UDP from `source` inside `namespace`.
+    ///
+    /// # Errors
+    /// The namespace is missing or the socket cannot be bound.
     pub fn start(namespace: &str, source: std::net::IpAddr, target: SocketAddr) -> Result<Probe> {
         let socket = namespace::within(namespace, move || {
             let socket = UdpSocket::bind((source, 0)).context("bind the probe's socket")?;
@@ -50,6 +53,9 @@ impl Probe {
     }
 
     /// Waits until somebody answers after `since`.
+    ///
+    /// # Errors
+    /// Nobody answers in time.
     pub fn wait_for_answer(&self, since: Instant, deadline: Duration) -> Result<Instant> {
         super::wait_for(deadline, || self.answers.lock().ok()?.iter().copied().find(|at| *at > since))
             .ok_or_else(|| anyhow!("no answer to OPTIONS within {} ms", deadline.as_millis()))

@@ -32,6 +32,9 @@ pub struct Heard {
 }
 
 /// Writes `seconds` of a sine of `tone_hz` as 16 bit mono WAV.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn write(path: &Path, tone_hz: u32, seconds: u32) -> Result<()> {
     let spec = hound::WavSpec {
         channels: 1,
@@ -39,7 +42,8 @@ pub fn write(path: &Path, tone_hz: u32, seconds: u32) -> Result<()> {
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
-    let mut writer = hound::WavWriter::create(path, spec).with_context(|| format!("create {}", path.display()))?;
+    let mut writer =
+        hound::WavWriter::create(path, spec).with_context(|| format!("create {}", path.display()))?;
     for sample in 0..seconds * SAMPLE_RATE_HZ {
         let phase = 2.0 * PI * f64::from(tone_hz) * f64::from(sample) / f64::from(SAMPLE_RATE_HZ);
         #[allow(clippy::cast_possible_truncation)] // amplitude is far inside i16
@@ -50,6 +54,9 @@ pub fn write(path: &Path, tone_hz: u32, seconds: u32) -> Result<()> {
 }
 
 /// Looks for `tone_hz` in a recording. A recording that is still growing has no final header: its samples count.
+///
+/// # Errors
+/// The recording cannot be read.
 pub fn find(path: &Path, tone_hz: u32) -> Result<Heard> {
     Ok(find_in(&read_samples(path)?, tone_hz))
 }
