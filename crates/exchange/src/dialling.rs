@@ -153,7 +153,7 @@ impl Exchange {
             ring_timeout: plan.ring_timeout,
             max_forwards,
         };
-        Ok(Call::start(&mut self.signalling, id, invitation))
+        Ok(Call::start(&mut self.signalling, id, &invitation))
     }
 
     /// Where the number leads: 404 when nowhere, 480 when nobody is there.

@@ -44,9 +44,9 @@ impl Exchange {
     pub(crate) fn on_request(&mut self, incoming: &Incoming) {
         self.signalling.core.counters.requests += 1;
         let key = ServerKey::of(incoming);
-        match incoming.method() {
-            &Method::ACK => self.on_ack(incoming, &key),
-            &Method::CANCEL => self.on_cancel(incoming, &key),
+        match *incoming.method() {
+            Method::ACK => self.on_ack(incoming, &key),
+            Method::CANCEL => self.on_cancel(incoming, &key),
             _ => match self.signalling.servers.find(&key) {
                 Some(id) => {
                     self.signalling.core.counters.retransmissions += 1;
@@ -125,7 +125,7 @@ impl Exchange {
             return;
         }
         match self.place_of(incoming) {
-            None if matches!(incoming.method(), &Method::OPTIONS) => self.on_options(incoming),
+            None if incoming.method() == &Method::OPTIONS => self.on_options(incoming),
             None => self.reply(incoming, 481, |_| {}),
             Some(Place::Farewell(server)) => self.on_request_to_farewell(incoming, server),
             Some(Place::Leg(call, leg)) => self.on_request_to_leg(incoming, call, leg),
@@ -162,20 +162,20 @@ impl Exchange {
             self.signalling.respond(server, 500);
             return;
         }
-        match incoming.method() {
-            &Method::BYE => self.with_call(call, |call, signalling| call.on_bye(signalling, leg, server)),
-            &Method::INVITE | &Method::UPDATE => self.with_call(call, |call, signalling| {
+        match *incoming.method() {
+            Method::BYE => self.with_call(call, |call, signalling| call.on_bye(signalling, leg, server)),
+            Method::INVITE | Method::UPDATE => self.with_call(call, |call, signalling| {
                 call.on_offer(signalling, leg, incoming, server);
                 Ok(())
             }),
-            &Method::INFO => self.with_call(call, |call, signalling| {
+            Method::INFO => self.with_call(call, |call, signalling| {
                 call.on_info(signalling, leg, incoming, server);
                 Ok(())
             }),
-            &Method::OPTIONS => {
+            Method::OPTIONS => {
                 self.signalling.respond_with(server, 200, crate::services::describe);
             }
-            method => {
+            ref method => {
                 let refused = crate::services::unserved(method);
                 let status = refused.status;
                 self.signalling.respond_with(server, status, |response| refused.explain(response));
@@ -184,11 +184,11 @@ impl Exchange {
     }
 
     fn on_request_outside_dialog(&mut self, incoming: &Incoming) {
-        match incoming.method() {
-            &Method::INVITE => self.on_invite(incoming),
-            &Method::REGISTER => self.on_register(incoming),
-            &Method::OPTIONS => self.on_options(incoming),
-            method => {
+        match *incoming.method() {
+            Method::INVITE => self.on_invite(incoming),
+            Method::REGISTER => self.on_register(incoming),
+            Method::OPTIONS => self.on_options(incoming),
+            ref method => {
                 let refused = crate::services::unserved(method);
                 self.refuse_with(incoming, refused);
             }
@@ -208,7 +208,7 @@ pub(crate) fn extension_refused(incoming: &Incoming) -> Option<Refused> {
 
 /// 415 when an offer is no session description (RFC 3261 section 8.2.3).
 pub(crate) fn content_refused(incoming: &Incoming) -> Option<Refused> {
-    let is_offer = matches!(incoming.method(), &Method::INVITE | &Method::UPDATE);
+    let is_offer = matches!(*incoming.method(), Method::INVITE | Method::UPDATE);
     if !is_offer || incoming.request.body.is_empty() {
         return None;
     }

@@ -11,13 +11,11 @@ use crate::signalling::{SUPPORTED, allow};
 
 /// The answer to a method without a service of ours, outside and inside of dialogs.
 pub(crate) fn unserved(method: &Method) -> Refused {
-    match method {
+    match *method {
         // No event package is offered yet (RFC 6665 section 4.2.1.1)
-        &Method::SUBSCRIBE => Refused::plain(489),
+        Method::SUBSCRIBE => Refused::plain(489),
         // These need a dialog, a subscription or a reliable response that they do not have
-        &Method::BYE | &Method::INFO | &Method::NOTIFY | &Method::PRACK | &Method::UPDATE => {
-            Refused::plain(481)
-        }
+        Method::BYE | Method::INFO | Method::NOTIFY | Method::PRACK | Method::UPDATE => Refused::plain(481),
         Method::Extension(_) => method_refused(501),
         Method::Standard(_) => method_refused(405),
     }

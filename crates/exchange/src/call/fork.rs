@@ -42,12 +42,11 @@ const fn rank(status: u16) -> (u16, u16) {
 /// What the caller is told of a status that a branch had: what concerns only our leg stays with us.
 const fn told(status: u16) -> u16 {
     match status {
-        // Redirection is not followed; to the caller the party just cannot be reached
-        300..=399 => 480,
+        // Nobody answered our INVITE, the dialog was gone, or a redirection, which is not followed: to the caller the
+        // party just cannot be reached
+        300..=399 | 408 | 481 | 487 => 480,
         // We have no credentials for the other side, and the caller's are none of its business
         401 | 407 => 403,
-        // Nobody answered our INVITE, or the dialog was gone
-        408 | 481 | 487 => 480,
         // Section 16.7.6: a 503 would make the caller avoid us
         503 => 500,
         status => status,

@@ -232,10 +232,11 @@ impl Call {
 
     /// What a side's media is from now on.
     fn settle(&mut self, signalling: &mut Signalling, id: LegId, description: Description) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        let side = leg.side;
-        leg.description = Some(description.clone());
+        let Some(side) = self.leg(id).map(|leg| leg.side) else { return };
         self.tell_media(signalling, side, &description);
+        if let Some(leg) = self.leg_mut(id) {
+            leg.description = Some(description);
+        }
     }
 
     /// The ACK of a 2xx that we sent; it may bring the answer to an offer of the other leg.

@@ -57,7 +57,7 @@ pub(crate) struct Invitation<'a> {
 
 impl Call {
     /// Begins a call and rings its targets.
-    pub(crate) fn start(signalling: &mut Signalling, id: CallId, invitation: Invitation<'_>) -> Call {
+    pub(crate) fn start(signalling: &mut Signalling, id: CallId, invitation: &Invitation<'_>) -> Call {
         let incoming = invitation.incoming;
         let media_id = signalling.core.tokens.number() >> 2;
         let dialog = Dialog::answering(incoming, signalling.servers.to_tag(invitation.server));
@@ -87,9 +87,9 @@ impl Call {
             ring: None,
             life: None,
         };
-        call.open_media(signalling, &invitation);
+        call.open_media(signalling, invitation);
         for (index, target) in (1..).zip(&invitation.targets) {
-            let leg = ring(signalling, &call, &invitation, LegId(index), target);
+            let leg = ring(signalling, &call, invitation, LegId(index), target);
             call.callees.push(leg);
         }
         let now = signalling.core.now;

@@ -31,9 +31,9 @@ pub(crate) struct ServerKey(String);
 impl ServerKey {
     /// The key of a request; that of an INVITE for its ACK and CANCEL.
     pub(crate) fn of(incoming: &Incoming) -> ServerKey {
-        let method = match incoming.method() {
-            &Method::ACK | &Method::CANCEL => "INVITE",
-            method => method.as_str(),
+        let method = match *incoming.method() {
+            Method::ACK | Method::CANCEL => "INVITE",
+            ref method => method.as_str(),
         };
         let (via, request) = (&incoming.via, &incoming.request);
         let sent_by = format!("{}:{}", via.host, via.port.unwrap_or_default());
