@@ -15,8 +15,7 @@ impl Uri {
             (Uri::Sip(own), Uri::Sip(other)) => own.is_equivalent(other),
             (Uri::Tel(own), Uri::Tel(other)) => {
                 own.digits().eq_ignore_ascii_case(&other.digits())
-                    && contains_all(&own.params, &other.params)
-                    && contains_all(&other.params, &own.params)
+                    && normal_params(&own.params) == normal_params(&other.params)
             }
             (Uri::Other(own), Uri::Other(other)) => own == other,
             _ => false,
@@ -38,21 +37,25 @@ impl SipUri {
     }
 }
 
+/// A parameter that only one URI has does not count, unless it is one of [`ALWAYS_COMPARED`].
 fn params_match(own: &Params, other: &Params) -> bool {
-    ALWAYS_COMPARED.iter().all(|name| own.has(name) == other.has(name))
-        && own.iter().all(|(name, value)| !other.has(name) || values_match(value, other.value(name)))
+    let (own, other) = (normal_params(own), normal_params(other));
+    let value = |params: &[NormalParam], name: &str| params.iter().find(|(known, _)| known == name).cloned();
+    ALWAYS_COMPARED.iter().all(|name| value(&own, name).is_some() == value(&other, name).is_some())
+        && own.iter().all(|param| value(&other, &param.0).is_none_or(|theirs| theirs == *param))
 }
 
-fn contains_all(own: &Params, other: &Params) -> bool {
-    own.iter().all(|(name, value)| other.has(name) && values_match(value, other.value(name)))
-}
+/// Name and value of a parameter, comparable as text.
+type NormalParam = (String, Option<String>);
 
-fn values_match(own: Option<&str>, other: Option<&str>) -> bool {
-    match (own, other) {
-        (Some(own), Some(other)) => normal(own).eq_ignore_ascii_case(&normal(other)),
-        (None, None) => true,
-        _ => false,
-    }
+/// Sorted by name; of a repeated parameter the first counts, as everywhere.
+fn normal_params(params: &Params) -> Vec<NormalParam> {
+    let comparable = |text: &str| normal(text).to_ascii_lowercase();
+    let mut normal: Vec<NormalParam> =
+        params.iter().map(|(name, value)| (comparable(name), value.map(comparable))).collect();
+    normal.sort_by(|one, other| one.0.cmp(&other.0));
+    normal.dedup_by(|later, first| later.0 == first.0);
+    normal
 }
 
 /// Header names compare without regard to case, values as text; the order does not count.

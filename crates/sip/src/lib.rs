@@ -5,7 +5,9 @@
 //! rsip's types; its parser is not used (README.md says why).
 //!
 //! Pure: no clock, no file, no socket, no randomness.
+#![doc = include_str!("../README.md")]
 
+mod debug;
 pub mod digest;
 mod equivalence;
 mod error;

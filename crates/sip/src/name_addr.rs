@@ -9,7 +9,7 @@ use crate::text;
 use crate::uri::Uri;
 
 /// A URI with a name before it and header parameters after it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NameAddr {
     /// Display name without quotes and escapes
     pub display: Option<String>,

@@ -10,7 +10,7 @@ use crate::params::{Params, is_unreserved};
 use crate::text;
 
 /// A URI as it stands in a request line or a header.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Uri {
     /// `sip:` or `sips:`
     Sip(SipUri),
@@ -23,7 +23,7 @@ pub enum Uri {
 /// A `sip:` or `sips:` URI. User, password, parameters and headers keep their escapes as they came.
 ///
 /// `==` compares the written form; [`SipUri::is_equivalent`] compares by RFC 3261 section 19.1.4.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SipUri {
     /// `sips:` rather than `sip:`
     pub secure: bool,
@@ -42,7 +42,7 @@ pub struct SipUri {
 }
 
 /// A `tel:` URI.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TelUri {
     /// The number as written, with its visual separators
     pub number: String,
@@ -127,10 +127,17 @@ impl SipUri {
         self.params.value("transport")
     }
 
+    /// Whether there is such a parameter. Unlike in [`Params`], escapes in its name count as what they mean (RFC 4475
+    /// section 3.1.1.3).
+    #[must_use]
+    pub fn has_param(&self, name: &str) -> bool {
+        self.params.iter().any(|(own, _)| text::percent_decode(own).eq_ignore_ascii_case(name))
+    }
+
     /// Whether the next hop is a loose router (RFC 3261 section 16.12).
     #[must_use]
     pub fn is_loose_router(&self) -> bool {
-        self.params.has("lr")
+        self.has_param("lr")
     }
 
     /// Where the URI points: `maddr` if given, else host; the written port, else 5060 (5061 for `sips` and `transport=tls`).

@@ -13,7 +13,7 @@ use crate::error::SyntaxError;
 use crate::text;
 
 /// Digest credentials (RFC 7616 section 3.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// User name
     pub username: String,

@@ -11,7 +11,7 @@ pub use values::{CSeq, ContentType, Event, RAck, Reason, Refresher, RetryAfter, 
 use crate::text;
 
 /// One header value with its long name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     name: Cow<'static, str>,
     value: String,
@@ -32,7 +32,7 @@ impl Header {
 }
 
 /// Headers in order. Names compare without regard to case and in long or compact form; a comma list is several entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<Header>);
 
 #[expect(clippy::needless_pass_by_value, reason = "numbers, texts and typed values are handed over alike")]
