@@ -359,7 +359,7 @@ fn tell(event: &Event) {
             log::info!(stream = stream.as_str(), first = gap.first, last = gap.last; "fetched again from the peer");
         }
         Event::BadFrame { reason } => {
-            log::warn!(reason = reason.as_str(); "unreadable frame of the peer's store")
+            log::warn!(reason = reason.as_str(); "unreadable frame of the peer's store");
         }
     }
 }

@@ -44,9 +44,9 @@ async fn both_stores_hold_what_one_acknowledges() {
         "named once for both nodes"
     );
 
-    assert!(a.proxy().await.record_call(&call("on-a")).await.expect("stored"), "on both disks");
+    assert!(a.proxy().await.record_call(call("on-a")).await.expect("stored"), "on both disks");
     assert!(
-        b.proxy().await.record_call(&call("on-b")).await.expect("stored"),
+        b.proxy().await.record_call(call("on-b")).await.expect("stored"),
         "registers are written where they arise"
     );
     agree(&a, &b).await;
@@ -69,7 +69,7 @@ async fn an_absent_store_catches_up() {
     let outcome = a.apply(change("t2"), &configuration(&["101", "102"])).await.expect("answer");
     assert!(outcome.applied && !outcome.protected, "{outcome:?}");
     for number in 0..200 {
-        let protected = a.proxy().await.record_call(&call(&format!("c{number}"))).await.expect("stored");
+        let protected = a.proxy().await.record_call(call(&format!("c{number}"))).await.expect("stored");
         assert!(!protected);
     }
     assert!(a.status().await.unprotected >= 201);
@@ -82,7 +82,7 @@ async fn an_absent_store_catches_up() {
     // The other way round: the secondary keeps its own records while the coordinator is away, and cannot change settings.
     a.kill();
     b.await_status("alone", |status| !status.peer_connected).await;
-    assert!(!b.proxy().await.record_call(&call("alone")).await.expect("stored"));
+    assert!(!b.proxy().await.record_call(call("alone")).await.expect("stored"));
     let refused = b.apply(change("t3"), &configuration(&["103"])).await.expect("answer");
     assert!(!refused.applied && !refused.problems.is_empty(), "{refused:?}");
     a.start().await;
@@ -98,7 +98,7 @@ async fn damage_is_repaired_from_the_peer() {
     b.start().await;
     connected(&a, &b).await;
     for number in 0..50 {
-        a.proxy().await.record_call(&call(&format!("c{number}"))).await.expect("stored");
+        a.proxy().await.record_call(call(&format!("c{number}"))).await.expect("stored");
     }
     agree(&a, &b).await;
     let before = a.status().await.state_hash;

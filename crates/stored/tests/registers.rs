@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use common::{Node, call, change, configuration};
-use rand::{Rng, SeedableRng};
 
 /// DESIGN 5: records share their syncs, so that more than 100 a second are stored; a repeated one is stored once.
 #[tokio::test(flavor = "multi_thread")]
@@ -19,20 +18,20 @@ async fn many_records_share_their_syncs() {
     for round in 0..5 {
         let records = (0..RECORDS / 5).map(|number| {
             let (proxy, record) = (&proxy, call(&format!("c-{round}-{number}")));
-            async move { proxy.record_call(&record).await.expect("stored") }
+            async move { proxy.record_call(record).await.expect("stored") }
         });
         futures_util::future::join_all(records).await;
     }
     assert!(started.elapsed() < Duration::from_secs(5), "500 records took {:?}", started.elapsed());
 
-    proxy.record_call(&call("c-0-0")).await.expect("repeated");
+    proxy.record_call(call("c-0-0")).await.expect("repeated");
     let lines = node.calls("2026-11").await;
     let ids: BTreeSet<String> = ids_of(&lines).collect();
     assert_eq!((ids.len(), lines.lines().count()), (RECORDS, RECORDS));
     assert_eq!(node.calls("2026-10").await, "");
     assert_eq!(node.status().await.call_records, RECORDS as u64);
     for bad in ["{}", "no JSON", "[1]"] {
-        assert!(proxy.record_call(bad).await.is_err(), "{bad}");
+        assert!(proxy.record_call(bad.to_owned()).await.is_err(), "{bad}");
     }
 }
 
@@ -48,14 +47,13 @@ fn ids_of(lines: &str) -> impl Iterator<Item = String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigkill_loses_nothing_acknowledged() {
     const KILLS: u64 = 100;
-    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(7);
     let mut node = Node::single().await;
     let mut acknowledged = BTreeSet::new();
     let (mut sent, mut revision) = (0_u64, 0);
     for kill in 0..KILLS {
         node.spawn();
         node.answers().await;
-        let life = Duration::from_millis(random.random_range(1..60));
+        let life = Duration::from_millis(1 + kill * 37 % 60);
         let writer = write_until_killed(node.proxy().await, &mut sent, &mut acknowledged);
         let transaction = format!("t{kill}");
         let accounts = format!("{}", 100 + kill);
@@ -97,7 +95,7 @@ async fn write_until_killed(
     loop {
         *sent += 1;
         let id = format!("k{sent}");
-        match proxy.record_call(&call(&id)).await {
+        match proxy.record_call(call(&id)).await {
             Ok(_) => {
                 acknowledged.insert(id);
             }
@@ -112,7 +110,7 @@ async fn a_flipped_bit_is_found_and_said() {
     let mut node = Node::single().await;
     node.start().await;
     for number in 0..50 {
-        node.proxy().await.record_call(&call(&format!("c{number}"))).await.expect("stored");
+        node.proxy().await.record_call(call(&format!("c{number}"))).await.expect("stored");
     }
     node.stop();
     let segment = node.segments().pop().expect("a segment");

@@ -132,7 +132,7 @@ async fn the_view_is_rebuilt_from_the_journal() {
     node.start().await;
     node.apply(change("t1"), &configuration(&["101"])).await.expect("answer");
     node.apply(change("t2"), &configuration(&["101", "102"])).await.expect("answer");
-    node.proxy().await.record_call(&common::call("c1")).await.expect("stored");
+    node.proxy().await.record_call(common::call("c1")).await.expect("stored");
     let before = (node.configuration().await, node.audit("").await, node.calls("").await);
 
     assert_eq!(node.proxy().await.rebuild().await.expect("rebuilt"), 3);

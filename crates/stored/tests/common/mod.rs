@@ -265,12 +265,12 @@ pub async fn pair() -> (Node, Node) {
                 std::fs::write(folder.join(file), content).expect("credentials");
             }
             format!(
-                "name = \"{name}\"\nserial-number = \"TD-{name}\"\ncoordinator = {}\nlisten = \"{own}\"\n\
-                 data = \"{0}/data\"\nrun = \"{0}/run\"\n[peer]\nname = \"{peer}\"\naddresses = [\"{peer_address}\"]\n\
+                "name = \"{name}\"\nserial-number = \"TD-{name}\"\ncoordinator = {coordinator}\nlisten = \"{own}\"\n\
+                 data = \"{data}/data\"\nrun = \"{data}/run\"\n[peer]\nname = \"{peer}\"\naddresses = [\"{peer_address}\"]\n\
                  [credentials]\nauthority = \"ca.pem\"\ncertificate = \"node.pem\"\nkey = \"node.key\"\n\
                  secret = \"pair.key\"\n[ports]\nstore = {port}\n",
-                name == "a",
-                folder.display()
+                coordinator = name == "a",
+                data = folder.display(),
             )
         })
         .await
