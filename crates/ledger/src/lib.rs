@@ -4,16 +4,16 @@
 //! [`Journal`] makes records durable through a [`Disk`] and recovers them; [`Ledger`] is the protocol between the two
 //! nodes: one writer, commit order, catch-up, parking of what a split left behind.
 
-mod core;
 mod disk;
 mod io;
 mod journal;
+mod protocol;
 mod record;
 
-pub use core::Ledger;
 pub use disk::{Attempt, Disk, DiskError, Segment};
 pub use io::{Event, Input, InputError, Output, Request, Setup, Status};
 pub use journal::{AppendError, Corruption, Cut, Gap, Journal, OpenError, Recovery, SEGMENT_BYTES_MAX};
+pub use protocol::{FLUSH_WAIT, Ledger, PEER_WAIT};
 pub use record::{
     Action, Body, Entry, Fields, ParkedRecord, RECORD_BYTES_MAX, Record, RecordError, Row, Transaction,
 };

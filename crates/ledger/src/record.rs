@@ -224,7 +224,7 @@ impl Record {
     }
 }
 
-fn hash_of(octets: &[u8]) -> [u8; RECORD_HASH_BYTES] {
+pub(crate) fn hash_of(octets: &[u8]) -> [u8; RECORD_HASH_BYTES] {
     let digest = Sha256::digest(octets);
     let mut hash = [0; RECORD_HASH_BYTES];
     hash.copy_from_slice(&digest[..RECORD_HASH_BYTES]);

@@ -366,8 +366,9 @@ impl<D: Disk> Journal<D> {
         let name = folder.segment(header.number);
         let made = self.disk.create(&name).and_then(|()| self.disk.append(&name, &header.encode()));
         if let Err(error) = made {
-            // What was made of it is taken away again; where even that fails, recovery will.
-            return match (&error, self.disk.remove(&name)) {
+            // Taken away again, durably: the segment before goes on growing, and one after it would call it sealed.
+            let gone = self.disk.remove(&name).and_then(|()| self.disk.sync_folder(&folder.to_string()));
+            return match (&error, gone) {
                 (DiskError::Full { .. }, Ok(())) => Err(AppendError::Full(error)),
                 _ => Err(AppendError::Fatal(error)),
             };
