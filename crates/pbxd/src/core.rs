@@ -237,11 +237,8 @@ impl Core {
         };
         let addresses = addresses::signalling(&snapshot.config, &self.identity);
         self.media.configure(addresses::media_policy(&snapshot.config, &self.identity, &addresses));
-        log::info!(
-            revision = snapshot.revision,
-            addresses:? = addresses.iter().map(|local| local.socket.to_string()).collect::<Vec<_>>();
-            "runs the configuration"
-        );
+        let listening: Vec<String> = addresses.iter().map(|local| local.socket.to_string()).collect();
+        log::info!(revision = snapshot.revision, addresses = listening.join(" "); "runs the configuration");
         if addresses != self.state.addresses {
             self.state.addresses.clone_from(&addresses);
             self.bind();
