@@ -3,3 +3,4 @@
 //! Everything follows from the seed: a failing run prints it with the command that replays it.
 
 pub mod ledger;
+pub mod membership;

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use sim::ledger::disk::Defect;
-use sim::ledger::journal;
+use sim::ledger::{journal, pair};
 
 #[derive(Parser)]
 #[command(about = "Seeded simulation of pairs, disks and links")]
@@ -15,7 +15,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Subject {
-    /// The journal under power cuts
+    /// The journal under power cuts, then pairs of ledgers under everything
     Ledger {
         /// Everything follows from it
         #[arg(long, default_value_t = 1)]
@@ -23,14 +23,19 @@ enum Subject {
         /// Power cuts of the journal
         #[arg(long, default_value_t = 10_000)]
         cuts: u64,
+        /// Runs of a pair
+        #[arg(long, default_value_t = 100)]
+        pairs: u64,
     },
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().subject {
-        Subject::Ledger { seed, cuts } => {
+        Subject::Ledger { seed, cuts, pairs } => {
             let tally = journal::run(journal::Plan { seed, cuts, defect: Defect::None })?;
-            println!("seed {seed}: 0 lost, 0 invented in {tally:?}");
+            println!("journal, seed {seed}: 0 lost, 0 invented in {tally:?}");
+            let tally = pair::run(pair::Plan { seed, runs: pairs, defect: Defect::None })?;
+            println!("pair, seed {seed}: 0 lost, 0 invented, all agreed in {tally:?}");
         }
     }
     Ok(())

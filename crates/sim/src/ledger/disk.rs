@@ -183,6 +183,11 @@ impl SeededDisk {
         }
     }
 
+    /// Makes the disk better or worse.
+    pub fn set_temper(&mut self, temper: Temper) {
+        self.temper = temper;
+    }
+
     /// The power goes after this many more changing operations: the next one and all after it fail.
     pub fn cut_after(&mut self, operations: u64) {
         self.operations_left = Some(operations);
