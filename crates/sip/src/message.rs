@@ -83,7 +83,7 @@ impl Request {
     }
 
     /// A response to this request with the usual reason phrase (RFC 3261 section 8.2.6): Via, From, To, Call-ID and CSeq
-    /// are copied as they are, Record-Route too in responses that may make a dialog. `to_tag` is added when To has no
+    /// are copied as they are, Record-Route too in responses that may make a dialog, Timestamp in 100 Trying. `to_tag` is added when To has no
     /// tag yet; give `None` for 100 Trying.
     #[must_use]
     pub fn response(&self, status: impl Into<StatusCode>, to_tag: Option<&str>) -> Response {
@@ -96,6 +96,9 @@ impl Request {
             if let Some(value) = self.headers.get(copied) {
                 response.headers.push(copied, value);
             }
+        }
+        if response.code() == 100 {
+            response.headers.copy_from(&self.headers, name::TIMESTAMP);
         }
         if let (Ok(to), Some(tag)) = (self.headers.to(), to_tag)
             && to.tag().is_none()

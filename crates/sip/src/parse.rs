@@ -110,23 +110,18 @@ fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(head_length(bytes, 0).unwrap_or(bytes.len()))
 }
 
-/// The lines of a head with continuation lines joined by one space (RFC 3261 section 7.3.1), as text: octets that are
-/// no UTF-8 are read as Latin-1, which old gateways send in names.
+/// The lines of a head with continuation lines joined by one space (RFC 3261 section 7.3.1).
 fn unfold(head: &[u8]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in head.split(|byte| *byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = match std::str::from_utf8(line) {
-            Ok(text) => text.to_owned(),
-            Err(_) => line.iter().map(|byte| *byte as char).collect(),
-        };
+        let line = text::utf8_or_latin1(line.strip_suffix(b"\r").unwrap_or(line));
         match lines.last_mut() {
             Some(last) if line.starts_with([' ', '\t']) => {
                 last.push(' ');
                 last.push_str(text::trim(&line));
             }
             _ if line.is_empty() => {}
-            _ => lines.push(line),
+            _ => lines.push(line.into_owned()),
         }
     }
     lines

@@ -1,5 +1,7 @@
 //! The few text forms that all headers share: tokens, quoted strings, splitting outside quotes, escapes.
 
+use std::borrow::Cow;
+
 use crate::error::SyntaxError;
 
 /// Whether a byte may stand in a `token` (RFC 3261 section 25.1).
@@ -16,6 +18,14 @@ pub(crate) fn is_token(text: &str) -> bool {
 /// Trims linear white space; line ends are gone since unfolding.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
+}
+
+/// Octets as text: UTF-8, else Latin-1, which old gateways send in names.
+pub(crate) fn utf8_or_latin1(octets: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(octets) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(octets.iter().map(|octet| char::from(*octet)).collect()),
+    }
 }
 
 /// Splits at `separator` where it stands outside quoted strings and angle brackets; pieces are trimmed.

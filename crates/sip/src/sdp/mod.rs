@@ -118,13 +118,14 @@ impl Stream {
 pub struct Description(Session);
 
 impl Description {
-    /// Reads a body.
+    /// Reads a body. Octets that are no UTF-8 are read as Latin-1, as in headers.
     ///
     /// # Errors
     ///
     /// It is no session description, or has too many media.
     pub fn parse(body: &[u8]) -> Result<Self, SdpError> {
-        let session = Session::parse(body).map_err(|source| SdpError::Malformed { source })?;
+        let body = text::utf8_or_latin1(body);
+        let session = Session::parse(body.as_bytes()).map_err(|source| SdpError::Malformed { source })?;
         match session.medias.len() {
             count if count > SDP_MEDIA_MAX => Err(SdpError::TooManyMedia { count }),
             _ => Ok(Description(session)),

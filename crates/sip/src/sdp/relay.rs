@@ -49,6 +49,9 @@ impl Relay {
         let streams = description.streams();
         let relayed = streams.iter().position(super::Stream::is_relayed);
         let mut session = description.0.clone();
+        if session.session_name.is_empty() {
+            "-".clone_into(&mut session.session_name);
+        }
         session.connection = Some(Connection::from_ip_addr(address));
         retain_attributes(&mut session.attributes);
         session.attributes.retain(|attribute| attribute.attribute != "group");

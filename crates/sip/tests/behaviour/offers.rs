@@ -102,6 +102,17 @@ fn a_description_is_rewritten_to_the_relay() {
     );
 }
 
+/// What peers get wrong but means something: no `s=`, odd order, lone LF, Latin-1.
+#[test]
+fn sloppy_descriptions_are_understood() {
+    let sloppy = b"v=0\na=sendonly\nc=IN IP4 192.0.2.7\no=J\xf6rg 1 1 IN IP4 h\nm=audio 4000 RTP/AVP 8\na=ptime:20\nb=AS:64\n\n";
+    let description = Description::parse(sloppy).unwrap();
+    assert_eq!(description.relayed_stream().unwrap().rtp, Some(address("192.0.2.7:4000")));
+    let printed = Relay::new(1).rewrite(&description, "198.51.100.1".parse().unwrap(), 10_000);
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(printed.contains("\r\ns=-\r\n") && printed.contains("\r\nt=0 0\r\n"), "{printed}");
+}
+
 /// RFC 3264 section 8: the version of our origin grows by one exactly when the content changes.
 #[test]
 fn the_version_grows_with_the_content() {
