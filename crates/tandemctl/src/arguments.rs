@@ -136,12 +136,13 @@ pub struct Form {
     pub json: bool,
 }
 
+/// A month, or nothing for all of them.
 fn month(text: &str) -> Result<String, String> {
     let valid = text.split_once('-').is_some_and(|(year, month)| {
         let digits = |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
         digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month)
     });
-    if valid { Ok(text.to_owned()) } else { Err("a month like 2026-11 is wanted".to_owned()) }
+    if valid || text.is_empty() { Ok(text.to_owned()) } else { Err("a month like 2026-11 is wanted".to_owned()) }
 }
 
 #[cfg(test)]
@@ -159,6 +160,7 @@ mod tests {
     #[test]
     fn month_is_checked() {
         assert!(Arguments::try_parse_from(["tandemctl", "records", "list", "--month", "2026-11"]).is_ok());
+        assert!(Arguments::try_parse_from(["tandemctl", "records", "list"]).is_ok(), "all months");
         for wrong in ["2026-13", "2026-00", "26-11", "november", "2026-1"] {
             assert!(
                 Arguments::try_parse_from(["tandemctl", "records", "list", "--month", wrong]).is_err(),
