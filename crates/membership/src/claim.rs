@@ -13,6 +13,9 @@ use crate::votes::{Ballot, Member, Vote};
 /// Heartbeats that the less suitable of two idle nodes waits before it claims all the same.
 const RIVAL_WAIT_HEARTBEATS: u32 = 2;
 
+/// Why a standby in *safe* mode does not take from a silent peer.
+const SAFE_MODE_WAITS: &str = "safe mode: the silent peer may serve";
+
 /// A request for votes.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
@@ -51,13 +54,16 @@ impl Membership {
         }
         if !self.voter.is_free(now) {
             self.idle_since = None;
+            if !self.electorate.grants_by_timer() && self.is_unanswered(now) {
+                self.withhold(SAFE_MODE_WAITS);
+            }
             return;
         }
         let obstacle = self.obstacle().or_else(|| {
             if !self.is_unanswered(now) || self.peer.is_none() {
                 None
             } else if !self.electorate.grants_by_timer() {
-                Some("safe mode: the silent peer may serve")
+                Some(SAFE_MODE_WAITS)
             } else if !self.links.sees_third_party() {
                 Some("nothing is seen on a required interface: this node may be the cut-off one")
             } else if self.rival_claims(now) {

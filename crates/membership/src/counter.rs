@@ -43,7 +43,7 @@ impl EpochCounter {
     }
 
     /// A counter that must be stored now, once.
-    pub fn to_reserve(&mut self) -> Option<u64> {
+    pub fn reserve(&mut self) -> Option<u64> {
         let wanted = self.wanted();
         (self.asked < wanted).then(|| {
             self.asked = wanted;
@@ -83,23 +83,23 @@ mod tests {
     #[test]
     fn no_counter_is_used_twice_or_too_early() {
         let mut counter = EpochCounter::new(4);
-        assert_eq!(counter.to_reserve(), Some(5));
-        assert_eq!(counter.to_reserve(), None, "asked once");
+        assert_eq!(counter.reserve(), Some(5));
+        assert_eq!(counter.reserve(), None, "asked once");
         assert_eq!(counter.take("a"), None, "not on disk yet");
         counter.persisted(5);
         assert_eq!(counter.take("a").map(|epoch| epoch.counter), Some(5));
         assert_eq!(counter.take("a"), None);
-        assert_eq!(counter.to_reserve(), Some(6), "the next one at once");
+        assert_eq!(counter.reserve(), Some(6), "the next one at once");
     }
 
     /// H3: hearing a higher epoch makes the reserved counter useless.
     #[test]
     fn the_next_epoch_is_above_all_known() {
         let mut counter = EpochCounter::new(0);
-        counter.to_reserve();
+        counter.reserve();
         counter.persisted(1);
         counter.hear(&Epoch { counter: 9, node: "b".to_owned() });
         assert!(!counter.is_ready());
-        assert_eq!(counter.to_reserve(), Some(10));
+        assert_eq!(counter.reserve(), Some(10));
     }
 }

@@ -50,6 +50,7 @@ pub struct Setup {
 }
 
 /// Inputs. One input, then drain outputs until [`Output::Timeout`].
+#[allow(clippy::large_enum_variant, reason = "handed over one at a time, never stored")]
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Time has passed
@@ -104,6 +105,7 @@ pub enum Input {
 }
 
 /// Outputs.
+#[allow(clippy::large_enum_variant, reason = "handed over one at a time; the queue is short")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send a heartbeat over one path

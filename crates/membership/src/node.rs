@@ -232,6 +232,7 @@ impl Membership {
                 self.addresses.removals = self.addresses.removals.saturating_sub(1);
                 if self.addresses.removals == 0 && !self.addresses.wished {
                     self.addresses.held = false;
+                    self.speak = true;
                 }
             }
             Input::Persisted { counter } => self.counter.persisted(counter),
@@ -260,7 +261,7 @@ impl Membership {
                 break;
             }
         }
-        if let Some(counter) = self.counter.to_reserve() {
+        if let Some(counter) = self.counter.reserve() {
             self.push(Output::Persist { counter });
         }
         self.speak_if_due(now);
@@ -373,6 +374,7 @@ impl Membership {
             Some(self.listen_until),
             if let Stage::Yielding(handover) = &self.stage { Some(handover.deadline()) } else { None },
             self.release.as_ref().and_then(|release| release.repeats.front().copied()),
+            self.release.as_ref().map(|release| release.since + self.timers.listen),
             self.conflict_since.map(|since| since + promise),
             self.stopping,
         ]

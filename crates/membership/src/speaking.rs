@@ -5,6 +5,7 @@ use wire::heartbeat::{Activity, Epoch, Heartbeat};
 
 use crate::io::Output;
 use crate::node::{Membership, Stage};
+use crate::peer::Peer;
 
 impl Membership {
     /// Renews and speaks at a tick; speaks besides when something changed or a release is to be repeated.
@@ -60,7 +61,7 @@ impl Membership {
             required_sighted: self.links.required_sighted(now, self.timers.lease),
             // A voter whose own addresses may still be on grants nothing.
             promise: self.voter.promised_to_peer(now).filter(|_| !self.addresses.held).cloned(),
-            echo: self.peer.as_ref().and_then(|peer| peer.echo()),
+            echo: self.peer.as_ref().and_then(Peer::echo),
             release: self.release.as_ref().map(|release| release.notice.clone()),
             switch_wish: self.wish.as_ref().map(|wish| wish.number),
             lease_remaining_ms: self

@@ -219,5 +219,5 @@ fn stopping_without_a_successor_leaves_nothing() {
     pair.run(ms(2_000));
     pair.input(A, Input::Stop);
     pair.run(ms(600));
-    assert!(pair.nodes[A].stopped && !pair.nodes[A].held);
+    assert!(pair.nodes[A].stopped && !pair.nodes[A].held, "{:#?}", pair.nodes[A].events);
 }
