@@ -1,4 +1,5 @@
-//! What `{:?}` shows: enough to find an error, without who calls whom (users, numbers, names, proofs, bodies).
+//! What `{:?}` shows: enough to find an error, without who calls whom (users, numbers, names, proofs,
+//! bodies).
 
 use std::fmt::{Debug, Formatter, Result};
 

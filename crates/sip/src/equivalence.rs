@@ -8,7 +8,8 @@ use crate::uri::{SipUri, Uri};
 const ALWAYS_COMPARED: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
 impl Uri {
-    /// Whether both name the same resource: RFC 3261 section 19.1.4 for SIP, RFC 3966 section 4 for `tel:`, equal text otherwise.
+    /// Whether both name the same resource: RFC 3261 section 19.1.4 for SIP, RFC 3966 section 4 for `tel:`,
+    /// equal text otherwise.
     #[must_use]
     pub fn is_equivalent(&self, other: &Uri) -> bool {
         match (self, other) {
@@ -75,7 +76,8 @@ fn normal_optional(text: Option<&str>) -> Option<String> {
     text.map(normal)
 }
 
-/// Escapes of unreserved characters are undone, all others get upper-case digits: equal text then means equal meaning.
+/// Escapes of unreserved characters are undone, all others get upper-case digits: equal text then means equal
+/// meaning.
 fn normal(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut plain = String::with_capacity(text.len());

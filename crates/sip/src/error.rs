@@ -38,7 +38,8 @@ impl HeaderError {
     }
 }
 
-/// Text that does not follow the grammar of RFC 3261 section 25. It never contains the text itself, which may be personal.
+/// Text that does not follow the grammar of RFC 3261 section 25. It never contains the text itself, which may
+/// be personal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 pub struct SyntaxError {

@@ -18,7 +18,8 @@ pub enum FrameError {
     /// The head does not end within [`HEAD_BYTES_MAX`]
     #[error("a message head is longer than {HEAD_BYTES_MAX} octets")]
     HeadTooLong,
-    /// Content-Length is no number, or several differ. The head can still be handed to the parser, which says how to answer.
+    /// Content-Length is no number, or several differ. The head can still be handed to the parser, which says
+    /// how to answer.
     #[error("the end of a message cannot be found: Content-Length is unusable")]
     ContentLength {
         /// Start line and headers
@@ -51,7 +52,8 @@ impl StreamFramer {
         StreamFramer { buffer: Vec::new(), searched: 0, length: None }
     }
 
-    /// Takes octets as they came. Call [`StreamFramer::next_frame`] until it has no more before the next push.
+    /// Takes octets as they came. Call [`StreamFramer::next_frame`] until it has no more before the next
+    /// push.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
@@ -62,7 +64,8 @@ impl StreamFramer {
         self.buffer.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
-    /// The next frame, `None` when more octets are needed. A message without Content-Length ends with its head.
+    /// The next frame, `None` when more octets are needed. A message without Content-Length ends with its
+    /// head.
     ///
     /// # Errors
     ///
@@ -83,7 +86,8 @@ impl StreamFramer {
         Ok(Some(Frame::Message(std::mem::replace(&mut self.buffer, rest))))
     }
 
-    /// Whether a ping stood at the start. A single line end there is the answer to a ping of ours, or sloppiness: skipped.
+    /// Whether a ping stood at the start. A single line end there is the answer to a ping of ours, or
+    /// sloppiness: skipped.
     fn take_ping(&mut self) -> bool {
         if self.buffer.starts_with(b"\r\n\r\n") {
             self.buffer.drain(..4);

@@ -90,7 +90,8 @@ impl FromStr for Host {
     }
 }
 
-/// Three colons before an embedded IPv4 address mean two: a slip of the grammar of RFC 3261 (RFC 5118 section 4.10).
+/// Three colons before an embedded IPv4 address mean two: a slip of the grammar of RFC 3261 (RFC 5118 section
+/// 4.10).
 fn parse_ipv6(text: &str) -> Result<Ipv6Addr, SyntaxError> {
     let embeds_ipv4 = |rest: &str| rest.parse::<Ipv4Addr>().is_ok();
     let parsed = match text.split_once(":::") {

@@ -1,8 +1,9 @@
 //! SIP and SDP messages.
 //!
-//! Octets come in through our own front door ([`framing`], [`Message::parse`]): it cuts streams, unfolds headers, maps compact names,
-//! splits lists and enforces [`limits`]. Behind it stand typed headers, URIs, [`digest`] and [`sdp`]. Methods and status codes are
-//! rsip's types; its parser is not used (README.md says why).
+//! Octets come in through our own front door ([`framing`], [`Message::parse`]): it cuts streams, unfolds
+//! headers, maps compact names, splits lists and enforces [`limits`]. Behind it stand typed headers, URIs,
+//! [`digest`] and [`sdp`]. Methods and status codes are rsip's types; its parser is not used (README.md says
+//! why).
 //!
 //! Pure: no clock, no file, no socket, no randomness.
 #![doc = include_str!("../README.md")]

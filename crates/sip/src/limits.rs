@@ -1,6 +1,7 @@
 //! The limits of what we read: a SIP port on the Internet is a fuzzer.
 
-/// Octets of one whole message, start line to end of body. A datagram cannot be longer; a stream is closed beyond it.
+/// Octets of one whole message, start line to end of body. A datagram cannot be longer; a stream is closed
+/// beyond it.
 pub const MESSAGE_BYTES_MAX: usize = 65_535;
 /// Octets of the start line and headers of one message, the empty line included.
 pub const HEAD_BYTES_MAX: usize = 32_768;

@@ -61,7 +61,8 @@ impl Request {
         Request { method, uri, headers: Headers::new(), body: Vec::new() }
     }
 
-    /// A request with what every request must have (RFC 3261 section 8.1.1): Via, Max-Forwards 70, From, To, Call-ID, CSeq.
+    /// A request with what every request must have (RFC 3261 section 8.1.1): Via, Max-Forwards 70, From, To,
+    /// Call-ID, CSeq.
     #[must_use]
     pub fn with_core(
         method: Method,
@@ -82,9 +83,9 @@ impl Request {
         request
     }
 
-    /// A response to this request with the usual reason phrase (RFC 3261 section 8.2.6): Via, From, To, Call-ID and CSeq
-    /// are copied as they are, Record-Route too in responses that may make a dialog, Timestamp in 100 Trying. `to_tag` is added when To has no
-    /// tag yet; give `None` for 100 Trying.
+    /// A response to this request with the usual reason phrase (RFC 3261 section 8.2.6): Via, From, To,
+    /// Call-ID and CSeq are copied as they are, Record-Route too in responses that may make a dialog,
+    /// Timestamp in 100 Trying. `to_tag` is added when To has no tag yet; give `None` for 100 Trying.
     #[must_use]
     pub fn response(&self, status: impl Into<StatusCode>, to_tag: Option<&str>) -> Response {
         let mut response = Response::new(status);
@@ -108,8 +109,8 @@ impl Request {
         response
     }
 
-    /// The ACK of a final response other than 2xx (RFC 3261 section 17.1.1.3): same Request-URI, top Via, From, Call-ID, CSeq
-    /// number and Route, with the To of the response.
+    /// The ACK of a final response other than 2xx (RFC 3261 section 17.1.1.3): same Request-URI, top Via,
+    /// From, Call-ID, CSeq number and Route, with the To of the response.
     #[must_use]
     pub fn ack_of_failure(&self, response: &Response) -> Request {
         self.same_branch(Method::ACK, &response.headers)
@@ -137,7 +138,8 @@ impl Request {
         request
     }
 
-    /// Notes in the top Via where the request came from ([`Via::note_source`]); do this before anything copies the Via.
+    /// Notes in the top Via where the request came from ([`Via::note_source`]); do this before anything
+    /// copies the Via.
     ///
     /// # Errors
     ///
@@ -149,7 +151,8 @@ impl Request {
         Ok(())
     }
 
-    /// The option tags in Require that are not among `supported`: what 420 lists in Unsupported (RFC 3261 section 8.2.2.3).
+    /// The option tags in Require that are not among `supported`: what 420 lists in Unsupported (RFC 3261
+    /// section 8.2.2.3).
     #[must_use]
     pub fn unsupported_extensions(&self, supported: &[&str]) -> Vec<&str> {
         let known = |tag: &&str| supported.iter().any(|own| own.eq_ignore_ascii_case(tag));

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use crate::error::SyntaxError;
 use crate::text;
 
-/// A request method. Names are case-sensitive (RFC 3261 section 7.1), which is why rsip's own parser is not used.
+/// A request method. Names are case-sensitive (RFC 3261 section 7.1), which is why rsip's own parser is not
+/// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
     /// One that an RFC defines; compare with the constants ([`Method::INVITE`]), they work in patterns too

@@ -84,7 +84,8 @@ impl FromStr for NameAddr {
             let display = (!display.is_empty()).then(|| display.to_owned());
             return NameAddr::bracketed(display, &text[at..]);
         }
-        // Without brackets, parameters belong to the header, and a comma or question mark is not allowed (section 20)
+        // Without brackets, parameters belong to the header, and a comma or question mark is not allowed
+        // (section 20)
         let uri_end = text.find([';', ' ', '\t']).unwrap_or(text.len());
         if text[..uri_end].contains([',', '?']) {
             return Err(SyntaxError::expected("angle brackets around a URI with a comma or question mark"));

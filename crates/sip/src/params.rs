@@ -71,7 +71,8 @@ impl Params {
         self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))
     }
 
-    /// Reads the parameters of a header value: `text` is empty or starts with `;`. White space may stand around `;` and `=`.
+    /// Reads the parameters of a header value: `text` is empty or starts with `;`. White space may stand
+    /// around `;` and `=`.
     pub(crate) fn parse_header(text: &str) -> Result<Self, SyntaxError> {
         let text = text::trim(text);
         if text.is_empty() {
@@ -117,7 +118,7 @@ impl Params {
     }
 }
 
-/// `gen-value` is a token, a host or a quoted string; in the wild also URIs and the like, so only what would break the
+/// By the grammar a token, a host or a quoted string; in the wild also URIs and the like, so only what would break the
 /// structure of the header is refused.
 fn is_header_value(value: &str) -> bool {
     if value.starts_with('"') {

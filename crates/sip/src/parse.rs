@@ -1,7 +1,8 @@
 //! From octets to a message: our front door.
 //!
-//! It unfolds headers, maps compact names to long ones, splits comma lists, checks what every later step relies on, and
-//! when a request is broken keeps enough of it to answer (RFC 4475 wants answers, not silence).
+//! It unfolds headers, maps compact names to long ones, splits comma lists, checks what every later step
+//! relies on, and when a request is broken keeps enough of it to answer (RFC 4475 wants answers, not
+//! silence).
 
 use crate::error::{HeaderError, SyntaxError};
 use crate::headers::{Headers, name};
@@ -29,10 +30,10 @@ pub const HEADER_LINE: &str = "header line";
 impl Message {
     /// Reads one message.
     ///
-    /// A message that comes out has a valid Via list, From (with or without tag), To, Call-ID and CSeq, each once. A
-    /// request also has the method in its CSeq, no headers in its URI, and whatever it carries of Contact, Route,
-    /// Record-Route, Max-Forwards and Content-Type is valid. A scheme or a method that nobody here knows is no fault:
-    /// 416 and 501 are the business of whoever handles the request.
+    /// A message that comes out has a valid Via list, From (with or without tag), To, Call-ID and CSeq, each
+    /// once. A request also has the method in its CSeq, no headers in its URI, and whatever it carries of
+    /// Contact, Route, Record-Route, Max-Forwards and Content-Type is valid. A scheme or a method that nobody
+    /// here knows is no fault: 416 and 501 are the business of whoever handles the request.
     ///
     /// # Errors
     ///
@@ -75,8 +76,8 @@ fn skip_line_ends(bytes: &[u8]) -> &[u8] {
     &bytes[start..]
 }
 
-/// Octets up to and including the empty line, searched from `start`; `None` when there is none. Lone LF counts as a line
-/// end (RFC 2543 peers).
+/// Octets up to and including the empty line, searched from `start`; `None` when there is none. Lone LF
+/// counts as a line end (RFC 2543 peers).
 pub(crate) fn head_length(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\n') {
@@ -257,7 +258,8 @@ fn check_others(headers: &Headers) -> Result<(), HeaderError> {
     Ok(())
 }
 
-/// The CSeq names the method of the request line. For an unknown method 501 is the better answer (RFC 4475 section
+/// The CSeq names the method of the request line. For an unknown method 501 is the better answer (RFC 4475
+/// section
 /// 3.1.2.18).
 fn check_method(request: &Request) -> Result<(), (u16, HeaderError)> {
     if request.headers.cseq().is_ok_and(|cseq| cseq.method == request.method) {

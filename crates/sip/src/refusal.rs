@@ -26,8 +26,8 @@ pub struct Refusal {
     pub status: u16,
     /// What is wrong
     pub source: HeaderError,
-    /// What could be read: the headers as they came, repeated ones reduced to the first. The body is empty, the
-    /// Request-URI may be [`crate::Uri::Other`] with any text.
+    /// What could be read: the headers as they came, repeated ones reduced to the first. The body is empty,
+    /// the Request-URI may be [`crate::Uri::Other`] with any text.
     pub request: Request,
 }
 

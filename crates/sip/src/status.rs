@@ -1,4 +1,5 @@
-//! Reason phrases. The codes are rsip's `StatusCode`; its printing (`404 NotFound`) is not what stands on the wire.
+//! Reason phrases. The codes are rsip's `StatusCode`; its printing (`404 NotFound`) is not what stands on the
+//! wire.
 
 /// The usual reason phrase of a status code; that of its class for a code unknown here.
 #[must_use]

@@ -178,7 +178,8 @@ pub(crate) fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
     text.parse().ok()
 }
 
-/// A number of seconds. Decimal digits beyond the type mean "very long" (RFC 4475 section 3.1.2.4), so they saturate.
+/// A number of seconds. Decimal digits beyond the type mean "very long" (RFC 4475 section 3.1.2.4), so they
+/// saturate.
 pub(crate) fn seconds(text: &str) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

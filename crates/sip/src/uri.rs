@@ -115,7 +115,8 @@ impl SipUri {
         }
     }
 
-    /// The unescaped user part: what routing and registrations compare. Password and user parameters are not in it.
+    /// The unescaped user part: what routing and registrations compare. Password and user parameters are not
+    /// in it.
     #[must_use]
     pub fn user(&self) -> Option<String> {
         self.raw_user.as_deref().map(text::percent_decode)
@@ -127,8 +128,8 @@ impl SipUri {
         self.params.value("transport")
     }
 
-    /// Whether there is such a parameter. Unlike in [`Params`], escapes in its name count as what they mean (RFC 4475
-    /// section 3.1.1.3).
+    /// Whether there is such a parameter. Unlike in [`Params`], escapes in its name count as what they mean
+    /// (RFC 4475 section 3.1.1.3).
     #[must_use]
     pub fn has_param(&self, name: &str) -> bool {
         self.params.iter().any(|(own, _)| text::percent_decode(own).eq_ignore_ascii_case(name))
@@ -140,7 +141,8 @@ impl SipUri {
         self.has_param("lr")
     }
 
-    /// Where the URI points: `maddr` if given, else host; the written port, else 5060 (5061 for `sips` and `transport=tls`).
+    /// Where the URI points: `maddr` if given, else host; the written port, else 5060 (5061 for `sips` and
+    /// `transport=tls`).
     #[must_use]
     pub fn target(&self) -> (Host, u16) {
         let host =

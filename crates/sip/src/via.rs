@@ -51,7 +51,8 @@ impl Via {
         (cookie.eq_ignore_ascii_case(BRANCH_COOKIE) && branch.len() > BRANCH_COOKIE.len()).then_some(branch)
     }
 
-    /// `received`: the address the request came from. IPv6 is read with and without brackets (RFC 5118 section 4.5).
+    /// The address that the request came from (`received`). IPv6 is read with and without brackets (RFC 5118
+    /// section 4.5).
     #[must_use]
     pub fn received(&self) -> Option<IpAddr> {
         let received = self.params.value("received")?;
@@ -70,7 +71,8 @@ impl Via {
         self.params.value("rport").and_then(text::number)
     }
 
-    /// Notes where the request came from, as the server transport must (RFC 3261 section 18.2.1, RFC 3581 section 4).
+    /// Notes where the request came from, as the server transport must (RFC 3261 section 18.2.1, RFC 3581
+    /// section 4).
     pub fn note_source(&mut self, source: SocketAddr) {
         let address = source.ip().to_canonical();
         if self.host.address() != Some(address) || self.wants_rport() {
@@ -83,7 +85,8 @@ impl Via {
         }
     }
 
-    /// Where a response goes when there is no connection to send it over (RFC 3261 section 18.2.2, RFC 3581 section 4):
+    /// Where a response goes when there is no connection to send it over (RFC 3261 section 18.2.2, RFC 3581
+    /// section 4):
     /// `maddr`, else `received` (with `rport`), else `sent-by`. `None` when that is a name to resolve.
     #[must_use]
     pub fn response_address(&self) -> Option<SocketAddr> {

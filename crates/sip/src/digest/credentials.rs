@@ -67,8 +67,9 @@ pub struct Verifier<'a> {
 }
 
 impl Verifier<'_> {
-    /// Checks credentials for a request of `method` against a password. A nonce may be used any number of times within its
-    /// life: `nc` is not remembered, since the two nodes of a pair would have to remember it together.
+    /// Checks credentials for a request of `method` against a password. A nonce may be used any number of
+    /// times within its life: `nc` is not remembered, since the two nodes of a pair would have to remember it
+    /// together.
     #[must_use]
     pub fn verify(&self, credentials: &Credentials, method: &str, password: &Private<String>) -> Verdict {
         let proof = credentials.proof(method, password);
@@ -85,7 +86,8 @@ impl Verifier<'_> {
 }
 
 impl Credentials {
-    /// Answers a challenge as a client: `uri` is the digest-URI (the Request-URI), `client_nonce` random text.
+    /// Answers a challenge as a client: `uri` is the digest-URI (the Request-URI), `client_nonce` random
+    /// text.
     #[must_use]
     pub fn answer(
         challenge: &Challenge,
@@ -112,7 +114,8 @@ impl Credentials {
         credentials
     }
 
-    /// The response that a user with this password would send (RFC 7616 section 3.4.1, RFC 2617 section 3.2.2.1 without qop).
+    /// The response that a user with this password would send (RFC 7616 section 3.4.1, RFC 2617 section
+    /// 3.2.2.1 without qop).
     fn proof(&self, method: &str, password: &Private<String>) -> String {
         let hash = |text: String| self.algorithm.hash(&text);
         let user = hash(format!("{}:{}:{}", self.username, self.realm, password.reveal()));

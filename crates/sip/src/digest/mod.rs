@@ -1,4 +1,5 @@
-//! Digest authentication (RFC 2617, RFC 7616, RFC 8760): challenges, credentials, and nonces that any node of a pair knows.
+//! Digest authentication (RFC 2617, RFC 7616, RFC 8760): challenges, credentials, and nonces that any node of
+//! a pair knows.
 
 mod challenge;
 mod credentials;

@@ -1,4 +1,5 @@
-//! Nonces without memory: the time they were made and a keyed hash of it, so that each node of a pair accepts the other's.
+//! Nonces without memory: the time they were made and a keyed hash of it, so that each node of a pair accepts
+//! the other's.
 
 use hmac::{Hmac, KeyInit, Mac};
 use model::Private;

@@ -31,7 +31,8 @@ impl Header {
     }
 }
 
-/// Headers in order. Names compare without regard to case and in long or compact form; a comma list is several entries.
+/// Headers in order. Names compare without regard to case and in long or compact form; a comma list is
+/// several entries.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<Header>);
 
@@ -72,7 +73,8 @@ impl Headers {
         self.0.push(Header { name: long_name(name), value: one_line(value.to_string()) });
     }
 
-    /// Puts a value before all others of its name (Via, Route, Record-Route), or first of all when there is none.
+    /// Puts a value before all others of its name (Via, Route, Record-Route), or first of all when there is
+    /// none.
     pub fn push_front(&mut self, name: &str, value: impl ToString) {
         let name = long_name(name);
         let at = self.0.iter().position(|header| header.name.eq_ignore_ascii_case(&name)).unwrap_or(0);

@@ -5,7 +5,8 @@ macro_rules! header_names {
         $(#[doc = $doc] pub const $constant: &str = $name;)*
 
         /// All names known here: long name, compact form, whether a comma separates values.
-        const KNOWN: &[(&str, Option<u8>, bool)] = &[$(($name, header_names!(@compact $compact), header_names!(@list $list)),)*];
+        const KNOWN: &[(&str, Option<u8>, bool)] =
+            &[$(($name, header_names!(@compact $compact), header_names!(@list $list)),)*];
     };
     (@compact -) => { None };
     (@compact $letter:literal) => { Some($letter) };
@@ -86,7 +87,8 @@ header_names! {
     REQUEST_DISPOSITION "Request-Disposition" b'd' list "RFC 3841 section 9.1";
 }
 
-/// The long name in its usual spelling, from the long or the compact form in any case; `None` when not known here.
+/// The long name in its usual spelling, from the long or the compact form in any case; `None` when not known
+/// here.
 #[must_use]
 pub fn known(name: &str) -> Option<&'static str> {
     let entry = match name.as_bytes() {

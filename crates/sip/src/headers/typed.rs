@@ -1,4 +1,5 @@
-//! Header values read as types. Each call reads the text; nothing is cached, so the text is always what counts.
+//! Header values read as types. Each call reads the text; nothing is cached, so the text is always what
+//! counts.
 
 use std::str::FromStr;
 
@@ -83,8 +84,8 @@ impl Headers {
         }
     }
 
-    /// Expires in seconds; a larger number than the type holds means the largest, and what is no number counts as absent
-    /// (RFC 3261 section 10.2.1.1).
+    /// Expires in seconds; a larger number than the type holds means the largest, and what is no number
+    /// counts as absent (RFC 3261 section 10.2.1.1).
     pub fn expires_s(&self) -> Result<Option<u32>, HeaderError> {
         Ok(self.sole(name::EXPIRES)?.and_then(text::seconds))
     }
@@ -106,7 +107,8 @@ impl Headers {
         }
     }
 
-    /// Whether a list of tokens (Supported, Require, Allow, Accept, Privacy, …) has this one, whatever its case.
+    /// Whether a list of tokens (Supported, Require, Allow, Accept, Privacy, …) has this one, whatever its
+    /// case.
     #[must_use]
     pub fn lists(&self, name: &str, token: &str) -> bool {
         self.all(name)
@@ -174,7 +176,8 @@ impl Headers {
         Ok(self.list(name::REMOTE_PARTY_ID)?.into_iter().next())
     }
 
-    /// Whether the caller asked that who they are is hidden: Privacy `id`, `user` or `header` (RFC 3323, RFC 3325).
+    /// Whether the caller asked that who they are is hidden: Privacy `id`, `user` or `header` (RFC 3323, RFC
+    /// 3325).
     #[must_use]
     pub fn wants_privacy(&self) -> bool {
         ["id", "user", "header"].iter().any(|kind| self.lists(name::PRIVACY, kind))

@@ -27,7 +27,8 @@ pub(super) fn is_relayed_kind(kind: &str, protocol: &str) -> bool {
     kind.eq_ignore_ascii_case("audio") && protocol.eq_ignore_ascii_case("RTP/AVP")
 }
 
-/// The descriptions that one leg gets from us: one origin, whose version grows when the content changes (RFC 3264 section 8).
+/// The descriptions that one leg gets from us: one origin, whose version grows when the content changes (RFC
+/// 3264 section 8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
     session_id: u64,
@@ -42,9 +43,9 @@ impl Relay {
         Relay { session_id, version: 0, last: Vec::new() }
     }
 
-    /// The body to send to this leg: the other side's description with media at `address`, RTP on `rtp_port` and RTCP on
-    /// the next port. The first RTP/AVP audio is relayed; every other media keeps its line with port 0, so that offer and answer
-    /// still match line by line (RFC 3264 section 6).
+    /// The body to send to this leg: the other side's description with media at `address`, RTP on `rtp_port`
+    /// and RTCP on the next port. The first RTP/AVP audio is relayed; every other media keeps its line with
+    /// port 0, so that offer and answer still match line by line (RFC 3264 section 6).
     pub fn rewrite(&mut self, description: &Description, address: IpAddr, rtp_port: u16) -> Vec<u8> {
         let streams = description.streams();
         let relayed = streams.iter().position(super::Stream::is_relayed);

@@ -63,7 +63,8 @@ fn the_published_examples_come_out() {
     );
 }
 
-/// RFC 2617, RFC 7616, RFC 8760: both hashes, with and without qop; a wrong password, method or realm is rejected.
+/// RFC 2617, RFC 7616, RFC 8760: both hashes, with and without qop; a wrong password, method or realm is
+/// rejected.
 #[test]
 fn the_right_password_is_accepted_and_nothing_else() {
     let key = key();
@@ -103,7 +104,8 @@ fn an_old_nonce_is_stale_only_with_the_right_password() {
     assert_eq!(verdict, Verdict::Rejected);
 }
 
-/// H24: the node that takes over accepts nonces of the other one, also when its clock is behind; never foreign ones.
+/// H24: the node that takes over accepts nonces of the other one, also when its clock is behind; never
+/// foreign ones.
 #[test]
 fn the_other_node_knows_our_nonces() {
     let nonce = key().issue(NOW_UNIX_S);
@@ -121,7 +123,8 @@ fn the_other_node_knows_our_nonces() {
     assert_eq!(key().check("", NOW_UNIX_S, LIFETIME_S), NonceState::Foreign);
 }
 
-/// RFC 4475 section 3.3.7, RFC 7616: other schemes are passed over; `auth-int`, `-sess` and doubled fields are refused.
+/// RFC 4475 section 3.3.7, RFC 7616: other schemes are passed over; `auth-int`, `-sess` and doubled fields
+/// are refused.
 #[test]
 fn only_digests_we_offer_are_read() {
     let mut headers = Headers::new();

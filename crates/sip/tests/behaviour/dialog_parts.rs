@@ -34,7 +34,8 @@ fn a_response_copies_what_it_must() {
     assert_eq!(again.response(200, Some("t1")).headers.to().unwrap().tag(), Some("old"));
 }
 
-/// RFC 3261 sections 9.1 and 17.1.1.3: CANCEL and the ACK of a failure share branch, From, Call-ID, number and Route.
+/// RFC 3261 sections 9.1 and 17.1.1.3: CANCEL and the ACK of a failure share branch, From, Call-ID, number
+/// and Route.
 #[test]
 fn cancel_and_ack_belong_to_their_invite() {
     let invite = request(&INVITE.replace("Max-Forwards", "Route: <sip:edge.example;lr>\r\nMax-Forwards"));
@@ -71,7 +72,8 @@ fn a_new_request_is_complete() {
     assert_eq!(request(&printed).headers.cseq().unwrap().to_string(), "7 INVITE");
 }
 
-/// RFC 3261 section 18.2.1, RFC 3581 section 4: what the server notes in the top Via, and where the response goes then.
+/// RFC 3261 section 18.2.1, RFC 3581 section 4: what the server notes in the top Via, and where the response
+/// goes then.
 #[test]
 fn responses_find_their_way_back() {
     let cases = [

@@ -26,7 +26,8 @@ fn head(content_length: &str) -> String {
     INVITE.replace("Content-Length: 4", content_length).trim_end_matches("v=0\n").to_owned()
 }
 
-/// RFC 3261 section 18.3, RFC 5626 section 4.4.1: messages by Content-Length, pings told, single line ends skipped.
+/// RFC 3261 section 18.3, RFC 5626 section 4.4.1: messages by Content-Length, pings told, single line ends
+/// skipped.
 #[test]
 fn a_stream_is_cut_into_messages_and_pings() {
     let ok = "SIP/2.0 200 OK\r\nl :\r\n 2\r\n\r\nhi";
@@ -38,8 +39,8 @@ fn a_stream_is_cut_into_messages_and_pings() {
     }
 }
 
-/// RFC 4475 sections 3.1.2.3 and 3.3.9: on a stream a Content-Length that cannot be believed ends the connection, after
-/// an answer.
+/// RFC 4475 sections 3.1.2.3 and 3.3.9: on a stream a Content-Length that cannot be believed ends the
+/// connection, after an answer.
 #[test]
 fn an_unusable_content_length_is_the_end() {
     for content_length in ["Content-Length: -999", "Content-Length: 4\r\nl: 5", "Content-Length: 4x", "l:"] {
@@ -53,7 +54,8 @@ fn an_unusable_content_length_is_the_end() {
     }
 }
 
-/// A missing Content-Length means no body (RFC 3261 section 18.3 demands one; peers forget it where there is none).
+/// A missing Content-Length means no body (RFC 3261 section 18.3 demands one; peers forget it where there is
+/// none).
 #[test]
 fn without_content_length_a_message_ends_with_its_head() {
     let bare = head("Subject: none");

@@ -11,7 +11,8 @@ fn headers(lines: &str) -> Headers {
     request(&INVITE.replace("Supported: 100rel, timer", lines)).headers
 }
 
-/// RFC 3261 section 7.3: names in any case and compact form, lists as entries, order kept, unknown headers verbatim.
+/// RFC 3261 section 7.3: names in any case and compact form, lists as entries, order kept, unknown headers
+/// verbatim.
 #[test]
 fn the_map_keeps_order_and_unknown_headers() {
     let headers = headers("k: a\r\nX-Odd_name:  one,  two ;x \r\nSUPPORTED: b , c\r\nP: q");
@@ -69,7 +70,8 @@ fn contacts_are_split_where_they_end() {
     assert_eq!(request(&all).headers.contacts(), Ok(Contacts::All));
 }
 
-/// Display names: quoted, tokens, none, other scripts, Latin-1 of old gateways; printing quotes what must be quoted.
+/// Display names: quoted, tokens, none, other scripts, Latin-1 of old gateways; printing quotes what must be
+/// quoted.
 #[test]
 fn display_names_survive() {
     let display = |text: &str| text.parse::<NameAddr>().map(|name_addr| name_addr.display);

@@ -69,7 +69,8 @@ fn streams_are_listed_with_their_addresses() {
     assert_eq!(named.relayed_stream().unwrap().rtp, None);
 }
 
-/// RFC 3264 section 6: our address, the port given, RTCP beside it, no way around the relay, and every line still there.
+/// RFC 3264 section 6: our address, the port given, RTCP beside it, no way around the relay, and every line
+/// still there.
 #[test]
 fn a_description_is_rewritten_to_the_relay() {
     let printed = rewrite(&mut Relay::new(77), OFFER);

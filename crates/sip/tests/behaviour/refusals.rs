@@ -82,7 +82,8 @@ fn what_cannot_be_answered_is_dropped() {
     assert!(is_dropped(&format!("{INVITE}{}", "x".repeat(MESSAGE_BYTES_MAX))));
 }
 
-/// RFC 3261 section 7.1: methods are case-sensitive, an unknown one is no fault of the message; line ends may be LF.
+/// RFC 3261 section 7.1: methods are case-sensitive, an unknown one is no fault of the message; line ends may
+/// be LF.
 #[test]
 fn odd_but_usable_messages_pass() {
     let custom = crate::request(&INVITE.replace("INVITE", "invite"));

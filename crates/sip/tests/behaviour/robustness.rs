@@ -117,8 +117,8 @@ fn assert_prints_back(message: &Message) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// RFC 4475 and RFC 5118 messages with up to six edits: no panic; what is accepted prints back to itself; what is
-    /// refused can be answered.
+    /// RFC 4475 and RFC 5118 messages with up to six edits: no panic; what is accepted prints back to itself;
+    /// what is refused can be answered.
     #[test]
     fn mutated_messages_never_panic(
         which in any::<prop::sample::Index>(),

@@ -24,7 +24,8 @@ fn request(file: &str) -> Request {
     }
 }
 
-/// RFC 4475, RFC 5118: every message is accepted, refused with the right status or dropped as its section wants.
+/// RFC 4475, RFC 5118: every message is accepted, refused with the right status or dropped as its section
+/// wants.
 #[test]
 fn every_message_is_treated_as_its_section_wants() {
     let text = std::fs::read_to_string(folder().join("expectations.toml")).unwrap();
@@ -121,7 +122,8 @@ fn unusual_characters_are_understood() {
     assert_eq!(request("rfc4475/semiuri.dat").uri.user().as_deref(), Some("user;par=u@example.net"));
 }
 
-/// RFC 4475 section 3.1.1.8: what follows the body in a datagram is ignored; 3.1.1.11: null octets stay in a body.
+/// RFC 4475 section 3.1.1.8: what follows the body in a datagram is ignored; 3.1.1.11: null octets stay in a
+/// body.
 #[test]
 fn bodies_are_cut_by_content_length() {
     assert_eq!(request("rfc4475/dblreq.dat").body, b"");
@@ -134,7 +136,8 @@ fn bodies_are_cut_by_content_length() {
     );
 }
 
-/// RFC 4475 sections 3.3.12 to 3.3.14: parameters inside the brackets belong to the URI, outside to the contact.
+/// RFC 4475 sections 3.3.12 to 3.3.14: parameters inside the brackets belong to the URI, outside to the
+/// contact.
 #[test]
 fn contact_and_uri_parameters_are_kept_apart() {
     let outside = request("rfc4475/cparam01.dat").headers.contact().unwrap();
