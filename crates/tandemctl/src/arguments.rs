@@ -142,7 +142,11 @@ fn month(text: &str) -> Result<String, String> {
         let digits = |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
         digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month)
     });
-    if valid || text.is_empty() { Ok(text.to_owned()) } else { Err("a month like 2026-11 is wanted".to_owned()) }
+    if valid || text.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err("a month like 2026-11 is wanted".to_owned())
+    }
 }
 
 #[cfg(test)]
