@@ -7,6 +7,7 @@ use std::time::Duration;
 use daemon::NodeIdentity;
 use membership::{Input, Membership, Output, Status};
 use model::Time;
+use netio::links::Link;
 use netio::seal::{Keyring, OVERHEAD_BYTES, PLAIN_BYTES_MAX};
 use tokio::sync::{broadcast, mpsc, watch};
 use wire::heartbeat::Heartbeat;
@@ -36,6 +37,8 @@ pub(super) struct Agent {
     plan: Option<Arc<Plan>>,
     keyring: Option<Keyring>,
     paths: Paths,
+    /// All interfaces, as last told
+    links: Vec<Link>,
     outlets: Outlets,
     traffic: Traffic,
     /// Removals that the core awaits confirmation of
@@ -57,6 +60,7 @@ impl Agent {
             plan: None,
             keyring,
             paths,
+            links: Vec::new(),
             outlets,
             traffic: Traffic::default(),
             removals: 0,
@@ -103,9 +107,8 @@ impl Agent {
                 }
             }
             Command::Links(links) => {
-                for (link, up) in self.paths.update_links(&links) {
-                    self.input(Input::LinkState { link, up });
-                }
+                self.links = links;
+                self.tell_links();
             }
             Command::Reachable { interface, targets, stations_seen } => {
                 if let Some(link) = self.paths.index_of(&interface) {
@@ -143,6 +146,13 @@ impl Agent {
         }
     }
 
+    /// Tells the core which of its links have carrier.
+    fn tell_links(&mut self) {
+        for (link, up) in self.paths.update_links(&self.links) {
+            self.input(Input::LinkState { link, up });
+        }
+    }
+
     fn adopt(&mut self, plan: Arc<Plan>) {
         let setup = plan.setup(&self.identity, &self.start);
         self.paths.configure(&plan.paths);
@@ -153,6 +163,8 @@ impl Agent {
                 self.core = Some(core);
                 self.removals = 0;
                 self.drain();
+                // Whatever was said before there was a core.
+                self.tell_links();
             }
             Err(failure) => log::error!(failure:%; "this configuration gives no cluster"),
         }

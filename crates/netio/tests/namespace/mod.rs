@@ -25,6 +25,11 @@ impl Namespace {
         namespace
     }
 
+    /// For a thread that stays: `setns` takes it there.
+    pub fn duplicate(&self) -> File {
+        self.0.try_clone().unwrap()
+    }
+
     /// Runs `work` in a thread that is in this namespace; what it starts is there too.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let enter_and_work = || {
