@@ -4,8 +4,10 @@
 //! relies on, and when a request is broken keeps enough of it to answer (RFC 4475 wants answers, not
 //! silence).
 
+use std::borrow::Cow;
+
 use crate::error::{HeaderError, SyntaxError};
-use crate::headers::{Headers, name};
+use crate::headers::{self, Headers, name};
 use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, MESSAGE_BYTES_MAX};
 use crate::message::{Message, Request, Response};
 use crate::method::Method;
@@ -142,16 +144,22 @@ fn read_headers(lines: &[String]) -> (Headers, Option<HeaderError>) {
             fault.get_or_insert(SyntaxError::expected("a header name").in_header(HEADER_LINE));
             continue;
         }
-        let values = match name::known(header) {
-            Some(known) if name::is_list(known) => text::split_outside_quotes(value, b','),
-            _ => Ok(vec![value]),
+        let long_name = headers::long_name(header);
+        let known_list = match &long_name {
+            Cow::Borrowed(known) if name::is_list(known) => Some(*known),
+            _ => None,
         };
-        match values {
-            Ok(values) => values.into_iter().for_each(|value| headers.push(header, value)),
-            Err(error) => {
-                headers.push(header, value);
-                fault.get_or_insert(error.in_header(name::known(header).unwrap_or(HEADER_LINE)));
+        match known_list
+            .map(|known| text::split_outside_quotes(value, b',').map_err(|error| error.in_header(known)))
+        {
+            Some(Ok(values)) => {
+                values.into_iter().for_each(|value| headers.push_long(long_name.clone(), value));
             }
+            Some(Err(error)) => {
+                headers.push_long(long_name, value);
+                fault.get_or_insert(error);
+            }
+            None => headers.push_long(long_name, value),
         }
         if headers.len() > HEADERS_MAX {
             fault.get_or_insert(SyntaxError::expected("fewer headers").in_header(HEADER_LINE));

@@ -51,9 +51,9 @@ impl Headers {
     }
 
     /// All values in order.
-    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let name = long_name(name).into_owned();
-        self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(&name)).map(Header::value)
+    pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        let name = name::known(name).unwrap_or(name);
+        self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(Header::value)
     }
 
     /// Whether there is such a header.
@@ -71,6 +71,11 @@ impl Headers {
     /// Appends a value. Line ends in it become spaces, so that no value can start a header of its own.
     pub fn push(&mut self, name: &str, value: impl ToString) {
         self.0.push(Header { name: long_name(name), value: one_line(value.to_string()) });
+    }
+
+    /// Appends a value under a name that is already the long one.
+    pub(crate) fn push_long(&mut self, name: Cow<'static, str>, value: &str) {
+        self.0.push(Header { name, value: one_line(value.to_owned()) });
     }
 
     /// Puts a value before all others of its name (Via, Route, Record-Route), or first of all when there is
@@ -145,7 +150,7 @@ impl Headers {
     }
 }
 
-fn long_name(name: &str) -> Cow<'static, str> {
+pub(crate) fn long_name(name: &str) -> Cow<'static, str> {
     match name::known(name) {
         Some(known) => Cow::Borrowed(known),
         None => Cow::Owned(name.to_owned()),

@@ -133,9 +133,10 @@ fn only_digests_we_offer_are_read() {
     let good = answer("n", Algorithm::Md5, true).to_string();
     headers.push(name::AUTHORIZATION, &good);
     assert_eq!(headers.credentials(name::AUTHORIZATION).unwrap().len(), 1);
-    for (from, to) in [("qop=auth", "qop=auth-int"), ("=MD5", "=MD5-sess"), ("nc=", "realm=")] {
+    for (from, to) in [("qop=auth", "qop=auth-int"), ("=MD5", "=MD5-sess"), ("nc=", "nx=")] {
         assert!(good.replacen(from, to, 1).parse::<Credentials>().is_err(), "{to}");
     }
+    assert!(format!("{good}, realm=\"x\"").parse::<Credentials>().is_err(), "doubled realm");
     let quoted = good.replace("qop=auth", "qop=\"auth\"").replace("algorithm=MD5", "algorithm=\"md5\"");
     assert!(quoted.parse::<Credentials>().is_ok(), "phones quote what they should not");
 }

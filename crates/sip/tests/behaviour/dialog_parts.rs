@@ -98,6 +98,13 @@ fn responses_find_their_way_back() {
             "phone.example;branch=b;received=2001:db8::7",
             "[2001:db8::7]:5060",
         ),
+        // With rport, received is always told
+        (
+            "192.0.2.7:5062;rport;branch=b",
+            "192.0.2.7:5062",
+            "192.0.2.7:5062;rport=5062;branch=b;received=192.0.2.7",
+            "192.0.2.7:5062",
+        ),
         // What a stranger claims about himself is replaced
         (
             "10.0.0.5;received=198.51.100.1;rport=9;branch=b",
