@@ -13,7 +13,7 @@
 //! 6. Everyone else is a stranger, so nobody takes a stream that is alive ("RTP bleed").
 //!
 //! Packets go to the learned source, before that to the described address. A description that names another address
-//! than the one before forgets the learned source; one that repeats it (a re-INVITE for hold) does not.
+//! than the one before forgets the learned source; the first one and one that repeats it (a re-INVITE for hold) do not.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -85,10 +85,10 @@ impl Endpoint {
         if permitted.is_none() {
             self.counters.forbidden_destination += 1;
         }
-        if self.described != permitted {
-            self.described = permitted;
+        if self.described.is_some() && self.described != permitted {
             self.learned = None;
         }
+        self.described = permitted;
     }
 
     /// Where to send to this side, if it takes packets and has said where.

@@ -22,6 +22,16 @@ fn a_translated_phone_hears_the_other() {
     assert_eq!(callee(&mut call), Some(address("198.51.100.7:777")));
 }
 
+/// RFC 3960: a translated phone that sends early media, before its answer says where it is, stays where it was heard.
+#[test]
+fn early_media_teaches_a_source() {
+    let mut call = Call::open();
+    call.describe(Side::Caller, Some(CALLER));
+    call.rtp(Side::Callee, "198.51.100.7:777");
+    call.describe(Side::Callee, Some(CALLEE));
+    assert_eq!(callee(&mut call), Some(address("198.51.100.7:777")));
+}
+
 /// RFC 4961: RTCP learns its own source.
 #[test]
 fn rtcp_learns_apart() {

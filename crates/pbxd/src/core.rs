@@ -165,8 +165,14 @@ impl Core {
                 self.input(Input::FlowClosed { flow });
             }
             Event::Unreachable { local, remote } => {
-                let destination = Destination::Address { transport: Transport::Udp, local, remote };
-                self.input(Input::SendFailed { destination });
+                // The network does not say under which of the two names the datagram was sent.
+                let transport = Transport::Udp;
+                let flow = Flow { transport, local, remote, connection: 0 };
+                for destination in
+                    [Destination::Flow(flow), Destination::Address { transport, local, remote }]
+                {
+                    self.input(Input::SendFailed { destination });
+                }
             }
             Event::MediaClosed(session) => self.input(Input::MediaClosed { session }),
             Event::MediaFailed(session) => self.input(Input::MediaFailed { session }),
