@@ -33,6 +33,12 @@ pub enum FrameError {
     },
 }
 
+/// Whether a datagram only keeps a NAT binding open: phones send line ends or null octets for that. No answer is due.
+#[must_use]
+pub fn is_keep_alive(datagram: &[u8]) -> bool {
+    datagram.iter().all(|octet| matches!(octet, b'\r' | b'\n' | b'\0'))
+}
+
 /// Cuts a stream into messages. After an error it is of no more use.
 ///
 /// It holds at most one message of [`MESSAGE_BYTES_MAX`] and what the last push brought.

@@ -51,10 +51,11 @@ pub struct TelUri {
 }
 
 impl Uri {
-    /// `sip:user@host[:port]`; the user is escaped where needed.
+    /// `sip:user@host[:port]`; the user is escaped where needed, an empty one is left out.
     #[must_use]
     pub fn sip(user: &str, host: impl Into<Host>, port: Option<u16>) -> Uri {
-        Uri::Sip(SipUri { raw_user: Some(escape_user(user)), ..SipUri::host(host, port) })
+        let raw_user = (!user.is_empty()).then(|| escape_user(user));
+        Uri::Sip(SipUri { raw_user, ..SipUri::host(host, port) })
     }
 
     /// `sip:host[:port]`.

@@ -1,7 +1,7 @@
 //! Messages out of a stream.
 
 use proptest::prelude::*;
-use sip::framing::{Frame, FrameError, StreamFramer};
+use sip::framing::{Frame, FrameError, StreamFramer, is_keep_alive};
 use sip::limits::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX};
 use sip::{Delivery, Message};
 
@@ -72,6 +72,15 @@ fn limits_end_a_connection() {
     assert!(matches!(frames(large.as_bytes(), &[1000]), Err(FrameError::MessageTooLong { .. })));
     let beyond_any_number = head(&format!("Content-Length: {}", "9".repeat(40)));
     assert!(matches!(frames(beyond_any_number.as_bytes(), &[1000]), Err(FrameError::ContentLength { .. })));
+}
+
+/// RFC 5626 section 4.4 and what phones do besides: datagrams that only keep a NAT binding open.
+#[test]
+fn keep_alive_datagrams_are_no_messages() {
+    for datagram in ["", "\r\n\r\n", "\r\n", "\0\0\0\0"] {
+        assert!(is_keep_alive(datagram.as_bytes()), "{datagram:?}");
+    }
+    assert!(!is_keep_alive(INVITE.as_bytes()));
 }
 
 /// Whether a message has begun decides which timeout a connection gets.

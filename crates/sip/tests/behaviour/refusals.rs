@@ -45,6 +45,7 @@ fn each_fault_has_its_status() {
         ("sip:201@pbx.example SIP", "201 SIP", 400),
         ("sip:201@pbx.example SIP", "sip:201@pbx.example?Subject=x SIP", 400),
         ("1 INVITE", "1 BYE", 400),
+        ("INVITE sip", "NEWMETHOD sip", 501),
         ("1 INVITE", "INVITE", 400),
         ("Max-Forwards: 70", "Max-Forwards: 256", 400),
         ("Max-Forwards: 70", "no colon", 400),

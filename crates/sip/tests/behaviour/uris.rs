@@ -83,6 +83,7 @@ fn users_are_plain_text_for_routing() {
     assert_eq!(uri("sip:caf%C3%A9@h").user().as_deref(), Some("café"));
     assert_eq!(uri("sip:h").user(), None);
     assert_eq!(uri("tel:+1-(201).555").user().as_deref(), Some("+1201555"));
+    assert_eq!(Uri::sip("", Host::Name("h".to_owned()), None).to_string(), "sip:h");
     let made = Uri::sip("a b@c#é", Host::Address("2001:db8::1".parse().unwrap()), Some(5070));
     assert_eq!(made.to_string(), "sip:a%20b%40c%23%C3%A9@[2001:db8::1]:5070");
     assert_eq!(uri(&made.to_string()).user().as_deref(), Some("a b@c#é"));
