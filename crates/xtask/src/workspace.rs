@@ -44,17 +44,13 @@ impl Workspace {
         command
     }
 
-    /// Builds packages, with cargo's own progress shown.
+    /// Builds every program of the house, with cargo's own progress shown. All at once, as the tests are built: a
+    /// choice of packages would be built with other features of what they share, and everything twice.
     ///
     /// # Errors
     /// The build fails.
-    pub fn build(&self, packages: &[&str]) -> anyhow::Result<()> {
-        let mut command = self.cargo();
-        command.arg("build");
-        for package in packages {
-            command.args(["--package", package]);
-        }
-        process::run(&mut command)
+    pub fn build_programs(&self) -> anyhow::Result<()> {
+        process::run(self.cargo().args(["build", "--workspace", "--bins"]))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every crate that a build brings has a licence under which we may ship it.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ const ALLOWED: &[&str] = &[
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
+    "BlueOak-1.0.0",
     "CC0-1.0",
     "CDLA-Permissive-2.0",
     "ISC",
@@ -27,6 +29,9 @@ const ALLOWED: &[&str] = &[
     "Unlicense",
     "Zlib",
 ];
+
+/// How the text of a licence starts, for crates that bring the text instead of naming it.
+const TEXTS: &[(&str, &str)] = &[("MIT License", "MIT")];
 
 /// What we ship runs on this platform; crates for others are not part of it.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
@@ -47,11 +52,19 @@ pub(super) fn findings(root: &Path) -> anyhow::Result<Vec<Finding>> {
 
 fn judge(package: &Package) -> Option<Finding> {
     let allowed = |name: &str| ALLOWED.contains(&name);
-    let what = match package.license.as_deref().map(|licence| (licence, spdx::satisfied(licence, &allowed))) {
+    let licence = package.license.clone().or_else(|| licence_by_text(package));
+    let what = match licence.as_deref().map(|licence| (licence, spdx::satisfied(licence, &allowed))) {
         Some((_, Some(true))) => return None,
         Some((licence, Some(false))) => format!("its licence {licence} is not allowed"),
         Some((licence, None)) => format!("its licence {licence:?} is no SPDX expression"),
-        None => "it names no licence".to_owned(),
+        None => "it names no licence that we know".to_owned(),
     };
     Some(Finding { place: format!("{} {}", package.name, package.version), what })
+}
+
+fn licence_by_text(package: &Package) -> Option<String> {
+    let path = package.manifest_path.parent()?.join(package.license_file.as_ref()?);
+    let text = fs::read_to_string(path).ok()?;
+    let known = TEXTS.iter().find(|(start, _)| text.trim_start().starts_with(start))?;
+    Some(known.1.to_owned())
 }

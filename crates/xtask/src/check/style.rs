@@ -62,7 +62,7 @@ fn offences(text: &str, rust: bool) -> Vec<(usize, String)> {
     found
 }
 
-/// `/home/name…`: a bare `/home/` may be spoken of.
+/// A home followed by a name; the bare folder may be spoken of.
 fn names_home(line: &str, home: &str) -> bool {
     line.match_indices(home).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -33,7 +33,7 @@ pub(super) fn run(wish: &arguments::Node) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     packages::ensure(packages::LAB)?;
     if !wish.no_build {
-        workspace.build(&[&DAEMONS[..], &["tandemctl"]].concat())?;
+        workspace.build_programs()?;
     }
     let side = Side::from_name(&wish.name).context("clap lets only a and b pass")?;
     let topology = Topology::new(&wish.lab, false)?;

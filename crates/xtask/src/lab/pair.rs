@@ -75,8 +75,8 @@ impl Pair {
         packages::ensure(packages::LAB)?;
         let workspace = Workspace::find()?;
         if options.build {
-            let step = Step::start("building the daemons");
-            workspace.build(&[&DAEMONS[..], &["tandemctl", "xtask"]].concat())?;
+            let step = Step::start("building");
+            workspace.build_programs()?;
             step.done();
         }
         let files = Files::new(&workspace, &topology);
