@@ -109,7 +109,10 @@ impl<D: Disk> Ledger<D> {
         let is_writer = self.is_writer();
         let cursor = self.link.cursors.entry(Stream::Settings).or_default();
         cursor.blocked = common != peer_end && !is_writer;
-        if is_writer && !hello.writer && peer_end.sequence > end.sequence {
+        // What the peer has more is awaited, unless it stands on a record that contradicts ours: that will be parked.
+        let before = hello.settings.iter().find(|place| place.sequence <= end.sequence);
+        let continues = before.is_none_or(|place| *place == common);
+        if is_writer && !hello.writer && continues && peer_end.sequence > end.sequence {
             self.awaited.insert(Stream::Settings, (peer_end.sequence, self.now + AWAIT_PEER));
         }
         Ok(())
