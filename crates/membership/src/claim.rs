@@ -59,6 +59,9 @@ impl Membership {
             }
             return;
         }
+        if now < self.listen_until {
+            return;
+        }
         let obstacle = self.obstacle().or_else(|| {
             if !self.is_unanswered(now) || self.peer.is_none() {
                 None

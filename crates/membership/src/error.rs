@@ -48,4 +48,12 @@ pub enum SetupError {
         /// Least possible
         least: Duration,
     },
+    /// Another node of the pair than before
+    #[error("the pair was {before} and is now {now}")]
+    OtherNodes {
+        /// Names before
+        before: String,
+        /// Names given
+        now: String,
+    },
 }

@@ -98,7 +98,7 @@ impl Membership {
     /// The peer asks for this node's vote.
     fn hear_claim(&mut self, now: Time, message: &Heartbeat, asks_anew: bool) {
         self.end_conflict();
-        if self.serves() || self.addresses.held {
+        if self.serves() {
             return;
         }
         if let Stage::Claiming(claim) = &self.stage {

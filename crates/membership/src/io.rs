@@ -5,6 +5,9 @@ use std::time::Duration;
 use model::{HaMode, NodeName, Time};
 use wire::heartbeat::{Epoch, Heartbeat};
 
+use crate::error::SetupError;
+use crate::timers::LEASE_MS_MIN;
+
 /// Index of a heartbeat path (one for each configured interface), in the order of [`Setup::links`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkIndex(pub usize);
@@ -47,6 +50,23 @@ pub struct Setup {
     pub incarnation: u128,
     /// Seed of jitter
     pub seed: u64,
+}
+
+impl Setup {
+    /// A node can be made from it.
+    pub(crate) fn check(&self) -> Result<(), SetupError> {
+        let least = Duration::from_millis(LEASE_MS_MIN);
+        if self.dead < least {
+            return Err(SetupError::DeadTooShort { dead: self.dead, least });
+        }
+        if self.peer.is_some() && self.links.is_empty() {
+            return Err(SetupError::NoLink { node: self.node.to_string() });
+        }
+        if self.peer.as_ref() == Some(&self.node) {
+            return Err(SetupError::SameName { node: self.node.to_string() });
+        }
+        Ok(())
+    }
 }
 
 /// Inputs. One input, then drain outputs until [`Output::Timeout`].

@@ -14,6 +14,7 @@ mod io;
 mod links;
 mod node;
 mod peer;
+mod reconfigure;
 mod speaking;
 mod status;
 mod switchover;

@@ -49,6 +49,20 @@ impl Links {
         Links { each: links.into_iter().map(state).collect(), any_required }
     }
 
+    /// Takes another set of links. Those of known names keep their state; for each new one, the index it had before.
+    pub fn replace(&mut self, now: Time, links: Vec<Link>) -> Vec<Option<LinkIndex>> {
+        let before = std::mem::replace(self, Links::new(now, links));
+        let mut origins = Vec::with_capacity(self.each.len());
+        for state in &mut self.each {
+            let origin = before.each.iter().position(|known| known.link.name == state.link.name);
+            if let Some(origin) = origin {
+                *state = LinkState { link: state.link.clone(), ..before.each[origin].clone() };
+            }
+            origins.push(origin.map(LinkIndex));
+        }
+        origins
+    }
+
     pub fn len(&self) -> usize {
         self.each.len()
     }

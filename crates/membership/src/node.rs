@@ -20,7 +20,7 @@ use crate::io::{Event, Input, LinkIndex, Output, Role, Setup};
 use crate::links::Links;
 use crate::peer::Peer;
 use crate::switchover::{Handover, Wish};
-use crate::timers::{LEASE_MS_MIN, Timers};
+use crate::timers::Timers;
 use crate::votes::{Ballot, Electorate, Member, Vote, Voter};
 
 /// Health of a node until the shell has reported one.
@@ -132,16 +132,7 @@ impl Membership {
     /// # Errors
     /// The setup names no path to its peer, gives both nodes one name, or a lease too short to be renewed.
     pub fn new(now: Time, setup: Setup) -> Result<Self, SetupError> {
-        let least = Duration::from_millis(LEASE_MS_MIN);
-        if setup.dead < least {
-            return Err(SetupError::DeadTooShort { dead: setup.dead, least });
-        }
-        if setup.peer.is_some() && setup.links.is_empty() {
-            return Err(SetupError::NoLink { node: setup.node.to_string() });
-        }
-        if setup.peer.as_ref() == Some(&setup.node) {
-            return Err(SetupError::SameName { node: setup.node.to_string() });
-        }
+        setup.check()?;
         let links = Links::new(now, setup.links.clone());
         let own = Incarnation::from(setup.incarnation);
         let mut membership = Membership {
@@ -283,7 +274,6 @@ impl Membership {
     /// listened for T/2; a holder whose `gate` must close asks for its votes anew.
     fn wake_late(&mut self, now: Time, late: Duration, gate: bool) {
         let listen_until = now + self.timers.listen;
-        self.voter.listen(listen_until);
         if let Some(peer) = &mut self.peer {
             peer.silent_from = now;
         }

@@ -107,6 +107,13 @@ impl Peer {
         Worth::News
     }
 
+    /// The links are others now: for each, the index it had before.
+    pub fn replace_links(&mut self, origins: &[Option<LinkIndex>]) {
+        let before = std::mem::take(&mut self.links);
+        let hearing = |origin: &Option<LinkIndex>| origin.and_then(|origin| before.get(origin.0).copied());
+        self.links = origins.iter().map(|origin| hearing(origin).unwrap_or_default()).collect();
+    }
+
     fn hear_on_link(&mut self, now: Time, link: LinkIndex, message: &Heartbeat) {
         let this = (message.incarnation, message.sequence);
         let newer = self.links[link.0]

@@ -156,10 +156,12 @@ impl Voter {
         });
     }
 
-    /// This node was not scheduled: no promise ends before `until`, for what it has not yet heard.
-    pub fn listen(&mut self, until: Time) {
-        if let Some(promise) = &mut self.promise {
-            promise.until = promise.until.max(until);
+    /// The mode has become *available*: a promise to the peer that had no end ends at `until`, unless renewed.
+    pub fn bind_peer_until(&mut self, until: Time) {
+        if let Some(promise) = &mut self.promise
+            && promise.to == Member::Peer
+        {
+            promise.until = promise.until.min(until);
         }
     }
 
@@ -219,15 +221,14 @@ mod tests {
         assert!(voter.is_free(Time::ZERO));
     }
 
-    /// H24: a promise holds until its end, not longer, and a voter that slept listens first.
+    /// H24: a promise holds until its end, not longer.
     #[test]
     fn a_promise_ends() {
         let mut voter = Voter::default();
         voter.promise_peer(epoch(1), Time::from_millis(100));
         assert!(!voter.is_free(Time::from_millis(99)));
+        assert_eq!(voter.promised_to_peer(Time::from_millis(99)), Some(&epoch(1)));
         assert!(voter.is_free(Time::from_millis(100)));
-        voter.listen(Time::from_millis(150));
-        assert_eq!(voter.promised_to_peer(Time::from_millis(149)), Some(&epoch(1)));
-        assert!(voter.is_free(Time::from_millis(150)));
+        assert_eq!(voter.promised_to_peer(Time::from_millis(100)), None);
     }
 }

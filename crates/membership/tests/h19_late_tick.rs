@@ -57,6 +57,22 @@ fn a_late_holder_alone_listens_first() {
     assert!(pair.now.since(woke) >= ms(500));
 }
 
+/// H19: what the peer said before the late holder asked again is no vote, even if it is read afterwards.
+#[test]
+fn an_old_promise_is_no_vote() {
+    let mut pair = Pair::serving();
+    pair.sleep(A, true);
+    pair.run(ms(300));
+    let promise = pair.last_heartbeat(B).promise.expect("b's voter is bound to a");
+    assert_eq!(promise.counter, pair.epoch(A));
+    pair.crash(B);
+    pair.run(ms(600));
+    pair.sleep(A, false);
+    pair.run(ms(20));
+    assert_eq!(pair.role(A), Role::Taking);
+    assert!(!pair.nodes[A].serves(pair.now));
+}
+
 /// H19: a tick late by less than T/2 changes nothing.
 #[test]
 fn a_small_delay_changes_nothing() {

@@ -145,6 +145,10 @@ fn safe_mode_serves_on_alone_but_does_not_start_alone() {
 #[test]
 fn old_and_strange_messages_are_refused() {
     let mut pair = Pair::serving();
+    let overtaken = pair.first_heartbeat(A);
+    pair.input(B, membership::Input::Heartbeat { link: LinkIndex(LAN), message: overtaken });
+    pair.run(ms(10));
+    assert_eq!(pair.role(B), Role::Standby, "an overtaken message says that a does not serve");
     let mut stranger = pair.last_heartbeat(B);
     stranger.node = "c".to_owned();
     let old = pair.last_heartbeat(B);

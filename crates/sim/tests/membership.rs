@@ -29,7 +29,7 @@ fn a_seed_replays() {
 #[test]
 fn planted_defects_are_found() {
     let cases = [
-        (Defect::ForgetfulDisk, HaMode::Available, Storm::PowerCuts),
+        (Defect::ForgetfulDisk, HaMode::Available, Storm::All),
         (Defect::LyingKernel, HaMode::Safe, Storm::Switches),
         (Defect::BlindToService, HaMode::Available, Storm::Switches),
         (Defect::UnequalLease, HaMode::Available, Storm::All),

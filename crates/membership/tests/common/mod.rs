@@ -327,6 +327,15 @@ impl Pair {
         self.nodes[index].asleep = asleep;
     }
 
+    /// What a node said first.
+    pub fn first_heartbeat(&self, index: usize) -> Heartbeat {
+        let sent = self.nodes[index].outputs.iter().find_map(|(_, output)| match output {
+            Output::Send { message, .. } => Some(message.clone()),
+            _ => None,
+        });
+        sent.expect("it has spoken")
+    }
+
     /// What a node last said.
     pub fn last_heartbeat(&self, index: usize) -> Heartbeat {
         let sent = self.nodes[index].outputs.iter().rev().find_map(|(_, output)| match output {

@@ -1,8 +1,10 @@
 //! The promises, checked on what the machines do.
 //!
 //! 1. *Safe* mode: never two owners.
-//! 2. *Available* mode: never two owners while some path has worked both ways and both agents have run for
-//!    [`HEALED_MS`]; two owners never longer than [`ONE_WAY_MS`] while some path has worked one way.
+//! 2. *Available* mode: never two owners while some path has worked both ways for [`HEALED_MS`] and both agents have
+//!    run all that time, or for [`SOUND_MS`] whatever happened to the agents (here the gate's deadline, D and the
+//!    bound of the clocks' drift do their work); never longer than [`ONE_WAY_MS`] while some path has worked one way
+//!    and both agents have run. What remains, and is counted: two owners in mutual silence on every path.
 //! 3. A node uses no epoch before it is on its disk, none in two starts, and none below an earlier one of its own.
 //! 4. After the last fault exactly one machine owns the addresses within [`RECOVERY_MS`], and keeps them.
 //! 5. Under power cuts alone (available mode) no gap is longer than [`TAKEOVER_MS`], under switchovers alone none
@@ -20,6 +22,9 @@ use super::{INITIALISATION_MS, LEASE_MS, Plan, Tally};
 
 /// After so many milliseconds of a sound path nobody serves beside the other: two heartbeats and the kernel's work.
 pub const HEALED_MS: u64 = LEASE_MS / 3 + 20;
+/// After so many milliseconds of a sound path nobody serves beside the other, even if agents crash, stop or are not
+/// scheduled: the lease of one that does not run ends.
+pub const SOUND_MS: u64 = 3 * LEASE_MS;
 /// Two owners, one of whom hears the other, last no longer: D to see that the other is deaf, D to see that it stays,
 /// two heartbeats, in milliseconds.
 pub const ONE_WAY_MS: u64 = 2 * LEASE_MS + LEASE_MS / 3 + 50;
@@ -62,6 +67,7 @@ pub struct Checker {
     plan: Plan,
     /// Time of the end of the last fault
     calm_from: Time,
+    sound: [Since; LINKS],
     both_ways: [Since; LINKS],
     one_way: [[Since; MACHINES]; LINKS],
     overlap: Since,
@@ -78,6 +84,7 @@ impl Checker {
         Checker {
             plan,
             calm_from,
+            sound: [Since::default(); LINKS],
             both_ways: [Since::default(); LINKS],
             one_way: [[Since::default(); MACHINES]; LINKS],
             overlap: Since::default(),
@@ -124,7 +131,9 @@ impl Checker {
     fn note_paths(&mut self, now: Time, view: &View) {
         let awake = view.awake == [true; MACHINES];
         for link in 0..LINKS {
-            self.both_ways[link].update(now, awake && view.sound[link] == [true; MACHINES]);
+            let sound = view.sound[link] == [true; MACHINES];
+            self.sound[link].update(now, sound);
+            self.both_ways[link].update(now, awake && sound);
             for sender in 0..MACHINES {
                 self.one_way[link][sender].update(now, awake && view.sound[link][sender]);
             }
@@ -135,11 +144,14 @@ impl Checker {
         if self.plan.mode == HaMode::Safe {
             return Err("two owners in safe mode".to_owned());
         }
-        let healed = self.both_ways.iter().map(|since| since.lasts(now)).max().unwrap_or_default();
-        if healed >= Duration::from_millis(HEALED_MS) {
-            return Err(format!("two owners after {healed:?} of a path that works both ways"));
+        let longest = |paths: &[Since]| paths.iter().map(|since| since.lasts(now)).max().unwrap_or_default();
+        let (sound, healed) = (longest(&self.sound), longest(&self.both_ways));
+        if sound >= Duration::from_millis(SOUND_MS) || healed >= Duration::from_millis(HEALED_MS) {
+            return Err(format!(
+                "two owners; a path was sound for {sound:?}, both agents ran for {healed:?} of it"
+            ));
         }
-        let heard = self.one_way.iter().flatten().map(|since| since.lasts(now)).max().unwrap_or_default();
+        let heard = longest(self.one_way.as_flattened());
         let lasts = heard.min(self.overlap.lasts(now));
         if lasts >= Duration::from_millis(ONE_WAY_MS) {
             return Err(format!("two owners for {lasts:?} while one hears the other"));

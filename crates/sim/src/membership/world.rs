@@ -23,6 +23,8 @@ const KERNEL_US_MAX: u64 = 4_000;
 const DISK_MS_MAX: u64 = 200;
 /// Longest flush of replication before a switchover, in milliseconds.
 const FLUSH_MS_MAX: u64 = 300;
+/// Time in which the service manager starts an agent that has ended and shall not be stopped.
+const SERVICE_MANAGER: Duration = Duration::from_millis(300);
 /// Steps that a failure shows.
 const TRACE_MAX: usize = 60;
 
@@ -35,6 +37,7 @@ enum Happening {
     Kernel { machine: usize, boot: u64, start: u64, add: bool },
     Written { machine: usize, start: u64, counter: u64, survives: bool },
     Flushed { machine: usize, start: u64 },
+    Start { machine: usize },
 }
 
 /// The pair and all that surrounds it.
@@ -200,6 +203,12 @@ impl World {
                 self.input(machine, Input::Flushed)
             }
             Happening::Flushed { .. } => Ok(()),
+            Happening::Start { machine } => {
+                let stop = Kind::AgentStop { machine };
+                let stopped =
+                    self.faults.iter().zip(&self.striking).any(|(fault, on)| *on && fault.kind == stop);
+                if stopped { Ok(()) } else { self.start_agent(machine) }
+            }
         }
     }
 
@@ -324,7 +333,11 @@ impl World {
                 let done = self.now + Duration::from_millis(self.random.random_range(1..FLUSH_MS_MAX));
                 self.at(done, Happening::Flushed { machine: index, start });
             }
-            Output::Stopped => machine.agent = None,
+            Output::Stopped => {
+                machine.agent = None;
+                // Whoever stopped it has perhaps asked for its start already.
+                self.at(self.now + SERVICE_MANAGER, Happening::Start { machine: index });
+            }
             Output::Event(event) => self.note_event(index, &event),
             Output::Announce | Output::Timeout(_) => {}
         }
