@@ -1,11 +1,9 @@
 //! Two phones call each other: both dialogs, the media between them, and every way to hang up.
 
-mod common;
-
 use std::time::Duration;
 
-use common::phone::{audio, connect, ours};
-use common::{Phone, Town};
+use crate::common::phone::{audio, connect, ours};
+use crate::common::{Phone, Town};
 use exchange::{CallStatus, EndpointType, MediaCommand, MediaSession, Side};
 use sip::{Method, name};
 
@@ -166,7 +164,7 @@ fn answer_never_acknowledged() {
     alice.expect(&mut town, 200);
     town.pass(Duration::from_secs(31));
     assert!(town.records.is_empty());
-    town.pass(Duration::from_secs(2));
+    town.pass(Duration::from_millis(1_200));
     let repeated = town.mail.get_mut(&alice.address()).unwrap();
     let last = repeated.pop_back().unwrap();
     assert!(matches!(last, sip::Message::Request(bye) if bye.method == Method::BYE));

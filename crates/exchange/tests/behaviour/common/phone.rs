@@ -1,6 +1,7 @@
 //! A scripted phone: builds SIP text, answers challenges, remembers its dialog.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use exchange::{Flow, Input, Transport};
 use model::Private;
@@ -9,6 +10,12 @@ use sip::sdp::Description;
 use sip::{CSeq, Message, Method, NameAddr, Request, Response, Uri, Via, name};
 
 use super::{DOMAIN, LOCAL, Town};
+
+/// A number that no other part of this test run has.
+fn unique() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
 
 /// One phone (or the trunk).
 pub struct Phone {
@@ -26,7 +33,6 @@ pub struct Phone {
     /// Extra parameters of its Contact
     pub contact_params: String,
     pub rtp_port: u16,
-    branches: u32,
     sdp_version: u64,
 }
 
@@ -38,15 +44,14 @@ impl Phone {
             account: account.to_owned(),
             password: format!("secret-{account}"),
             flow: super::udp(remote),
-            call_id: format!("call-{account}-{}", remote.port()),
-            tag: format!("tag-{account}-{}", remote.port()),
+            call_id: format!("call-{account}-{}", unique()),
+            tag: format!("tag-{account}-{}", unique()),
             cseq: 0,
             remote: None,
             local: None,
             target: None,
             contact_params: String::new(),
             rtp_port: 4000,
-            branches: 0,
             sdp_version: 1,
         }
     }
@@ -71,10 +76,9 @@ impl Phone {
         format!("<sip:{}@{}{transport}>{}", self.account, self.address(), self.contact_params)
     }
 
-    fn via(&mut self) -> Via {
-        self.branches += 1;
+    fn via(&self) -> Via {
         let transport = if self.flow.transport == Transport::Tcp { "TCP" } else { "UDP" };
-        let branch = format!("z9hG4bK-{}-{}-{}", self.account, self.address().port(), self.branches);
+        let branch = format!("z9hG4bK-{}-{}", self.account, unique());
         Via::new(transport, self.address(), &branch)
     }
 
@@ -94,7 +98,8 @@ impl Phone {
     /// A request outside of a dialog with the next CSeq.
     pub fn request(&mut self, method: Method, uri: &str, to: &str) -> Request {
         self.cseq += 1;
-        let from = NameAddr::new(Uri::sip(&self.account, sip::Host::Name(DOMAIN.to_owned()), None)).with_tag(&self.tag);
+        let from = NameAddr::new(Uri::sip(&self.account, sip::Host::Name(DOMAIN.to_owned()), None))
+            .with_tag(&self.tag);
         let (via, to): (Via, NameAddr) = (self.via(), to.parse().unwrap());
         let uri = uri.parse().unwrap();
         let mut request = Request::with_core(method, uri, &via, &from, &to, &self.call_id, self.cseq);
@@ -147,7 +152,7 @@ impl Phone {
 
     /// Registers and expects success.
     pub fn register(&mut self, town: &mut Town, expires: u32) -> Response {
-        let own_call_id = format!("register-{}", self.address());
+        let own_call_id = format!("register-{}-{}", self.tag, self.address());
         let call_id = std::mem::replace(&mut self.call_id, own_call_id);
         let request = self.register_request(expires);
         let (_, response) = self.transact(town, &request);
@@ -201,6 +206,13 @@ impl Phone {
     pub fn expect(&self, town: &mut Town, status: u16) -> Response {
         let response = self.response(town);
         assert_eq!(response.code(), status, "{} expected {status}, got {response:?}", self.account);
+        response
+    }
+
+    /// The final response to an INVITE, which must be this failure; it is acknowledged.
+    pub fn expect_failure(&self, town: &mut Town, invite: &Request, status: u16) -> Response {
+        let response = self.expect(town, status);
+        self.send(town, &invite.ack_of_failure(&response).to_bytes());
         response
     }
 
