@@ -118,6 +118,11 @@ impl Machine {
         self.agent.as_ref().is_some_and(|agent| !agent.paused)
     }
 
+    /// The agent of this start still exists.
+    pub fn runs(&self, start: u64) -> bool {
+        self.agent.is_some() && self.start == start
+    }
+
     fn setup(&self) -> Setup {
         let name = |index: usize| NAMES[index].parse().expect("a node name");
         let link = |name: &str, required| Link { name: name.to_owned(), required, has_ping_group: false };

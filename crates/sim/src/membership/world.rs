@@ -8,6 +8,7 @@ use membership::{Event, Input, LinkIndex, Output};
 use model::Time;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use wire::heartbeat::Heartbeat;
 
 use super::checker::{CALM_MS, Checker, RECOVERY_MS, View};
 use super::faults::{Fault, Kind, MACHINES, schedule};
@@ -33,7 +34,7 @@ const TRACE_MAX: usize = 60;
 enum Happening {
     Begin(usize),
     End(usize),
-    Arrive { machine: usize, link: usize, message: Box<wire::heartbeat::Heartbeat> },
+    Arrive { machine: usize, link: usize, message: Box<Heartbeat> },
     Kernel { machine: usize, boot: u64, start: u64, add: bool },
     Written { machine: usize, start: u64, counter: u64, survives: bool },
     Flushed { machine: usize, start: u64 },
@@ -164,7 +165,7 @@ impl World {
         self.queue.insert((time, self.queued), happening);
     }
 
-    fn note(&mut self, line: String) {
+    fn note(&mut self, line: &str) {
         if self.trace.len() == TRACE_MAX {
             self.trace.pop_front();
         }
@@ -177,32 +178,32 @@ impl World {
                 self.striking[fault] = true;
                 self.checker.tally.faults += 1;
                 let kind = self.faults[fault].kind.clone();
-                self.note(format!("begins: {kind:?}"));
+                self.note(&format!("begins: {kind:?}"));
                 self.begin(&kind)
             }
             Happening::End(fault) => {
                 self.striking[fault] = false;
                 let kind = self.faults[fault].kind.clone();
-                self.note(format!("ends:   {kind:?}"));
+                self.note(&format!("ends:   {kind:?}"));
                 self.finish(&kind)
             }
-            Happening::Arrive { machine, link, message } if self.machines[machine].carrier[link] => {
-                self.input(machine, Input::Heartbeat { link: LinkIndex(link), message: *message })
-            }
-            Happening::Arrive { .. } => Ok(()),
+            Happening::Arrive { machine, link, message } => self.arrive(machine, link, *message),
             Happening::Kernel { machine, boot, start, add } => self.kernel_done(machine, boot, start, add),
             Happening::Written { machine, start, counter, survives } => {
-                let running = self.machines[machine].start == start && self.machines[machine].agent.is_some();
+                let running = self.machines[machine].runs(start);
                 if running || survives {
                     let disk = &mut self.machines[machine].disk;
                     *disk = counter.max(*disk);
                 }
                 if running { self.input(machine, Input::Persisted { counter }) } else { Ok(()) }
             }
-            Happening::Flushed { machine, start } if self.machines[machine].start == start => {
-                self.input(machine, Input::Flushed)
+            Happening::Flushed { machine, start } => {
+                if self.machines[machine].runs(start) {
+                    self.input(machine, Input::Flushed)
+                } else {
+                    Ok(())
+                }
             }
-            Happening::Flushed { .. } => Ok(()),
             Happening::Start { machine } => {
                 let stop = Kind::AgentStop { machine };
                 let stopped =
@@ -210,6 +211,14 @@ impl World {
                 if stopped { Ok(()) } else { self.start_agent(machine) }
             }
         }
+    }
+
+    /// A message reaches an interface; without carrier there is none.
+    fn arrive(&mut self, machine: usize, link: usize, message: Heartbeat) -> Result<(), String> {
+        if !self.machines[machine].carrier[link] {
+            return Ok(());
+        }
+        self.input(machine, Input::Heartbeat { link: LinkIndex(link), message })
     }
 
     fn begin(&mut self, kind: &Kind) -> Result<(), String> {
@@ -294,7 +303,7 @@ impl World {
         if add || self.plan.defect != Defect::LyingKernel {
             machine.kernel.held = add;
         }
-        if machine.start != start {
+        if !machine.runs(start) {
             return Ok(());
         }
         self.input(index, if add { Input::AddressesHeld } else { Input::AddressesReleased })
@@ -349,7 +358,7 @@ impl World {
             let local = self.machines[index].local(self.now);
             agent.core.status(local).epoch.counter
         });
-        self.note(format!("{} (epoch {epoch:?}): {event:?}", NAMES[index]));
+        self.note(&format!("{} (epoch {epoch:?}): {event:?}", NAMES[index]));
     }
 
     fn command_kernel(&mut self, index: usize, boot: u64, start: u64, add: bool) {
@@ -360,7 +369,7 @@ impl World {
         self.at(done, Happening::Kernel { machine: index, boot, start, add });
     }
 
-    fn send(&mut self, index: usize, link: usize, message: &wire::heartbeat::Heartbeat) {
+    fn send(&mut self, index: usize, link: usize, message: &Heartbeat) {
         self.checker.tally.heartbeats += 1;
         let impairments: Vec<_> = self.impairments(link, index).cloned().collect();
         if !self.machines[index].carrier[link] {
