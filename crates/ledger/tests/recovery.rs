@@ -51,7 +51,7 @@ fn flipped_bit_is_found_and_healed() {
     let bad = corruption.offset as usize..(corruption.offset + corruption.bytes) as usize;
     assert!(bad.contains(&(damaged.len() / 2)));
     let quarantined = corruption.quarantined_as.clone().unwrap();
-    assert_eq!(a.recovery.quarantined, [quarantined.clone()]);
+    assert!(a.recovery.quarantined.contains(&quarantined));
     assert_eq!(octets(&a.disk, &quarantined).len(), damaged.len(), "kept for people to look at");
     assert_eq!(a.recovery.missing, [Gap { stream: Stream::Settings, first: 3, last: 3 }]);
     assert_eq!(a.recovery.records, 9);

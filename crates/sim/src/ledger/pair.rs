@@ -4,16 +4,16 @@
 //! what was said to be on both disks is on both; what was said to be stored is in the settings, in the registers or
 //! "made while apart"; nothing is there that nobody asked for; and both nodes show the same hash.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ledger::{
-    Body, Entry, Epoch, Event, Input, InputError, Ledger, Outcome, Output, Record, Request, Setup, Stream,
-    Transaction,
+    Entry, Epoch, Event, Input, InputError, Ledger, Output, Record, Request, Setup, Stream, Transaction,
 };
 use model::{Private, Time};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::clients::Clients;
 use super::disk::{Defect, DiskHandle, Temper};
 
 /// Simulated time of trouble, milliseconds.
@@ -24,6 +24,8 @@ const QUIET_MS: u64 = 60_000;
 const SEGMENT_BYTES_MAX: u64 = 8 * 1024;
 /// 2026-11-30T23:59:30Z in milliseconds since 1970: the month changes during the run.
 const TIME_UNIX_MS: u64 = 1_796_083_170_000;
+/// Time after which the ends of all streams are noted on the disk, milliseconds.
+const QUIET_UNTIL_MARKED_MS: u64 = 2_000;
 const NAMES: [&str; 2] = ["a", "b"];
 
 /// What to run.
@@ -109,16 +111,6 @@ struct Node {
     link_up: bool,
 }
 
-/// What clients know.
-#[derive(Debug, Default)]
-struct Clients {
-    asked: BTreeSet<Request>,
-    /// Answered "stored", with the sequence
-    committed: BTreeMap<Request, u64>,
-    protected: BTreeSet<Request>,
-    refused: u64,
-}
-
 #[derive(Debug)]
 struct Pair {
     random: ChaCha8Rng,
@@ -170,17 +162,15 @@ impl Pair {
     fn trouble(&mut self) -> Result<(), String> {
         while self.now_ms < TROUBLE_MS {
             self.now_ms += 10;
+            let node = self.random.random_range(0..2);
             match self.random.random_range(0..2_000_u32) {
-                0..4 => {
-                    let node = self.random.random_range(0..2);
-                    self.power_cut(node);
-                }
+                0..4 => self.power_cut(node),
                 4..12 => self.link = !self.link,
                 12..24 => self.link = true,
                 24..32 => self.move_role(),
-                32..36 => self.flush()?,
-                36..200 => self.client_changes_settings()?,
-                200..400 => self.client_leaves_entry()?,
+                32..36 => self.flush(node)?,
+                36..200 => self.change_settings(node)?,
+                200..400 => self.leave_entry(node)?,
                 _ => {}
             }
             self.tick()?;
@@ -202,8 +192,10 @@ impl Pair {
         self.check()
     }
 
-    /// When all agree, a bit of a disk turns over; the node finds out at its next start and asks the other.
+    /// When all agree and it is quiet, a bit of a disk turns over. The node finds out at its next start, goes on working
+    /// alone, and gets back from the other what it lacks.
     fn flip_a_bit(&mut self) -> Result<(), String> {
+        self.run_for(QUIET_UNTIL_MARKED_MS)?;
         let node = self.random.random_range(0..2);
         self.power_cut(node);
         let segments = ledger::Disk::list(&self.nodes[node].disk).map_err(|error| error.to_string())?;
@@ -213,8 +205,22 @@ impl Pair {
         let (offset, bit) = (self.random.random_range(0..segment.bytes), self.random.random_range(0..8));
         self.nodes[node].disk.fate().flip_bit(&segment.name, offset, bit);
         self.flipped += 1;
-        self.settle()?;
-        self.check().map_err(|what| format!("after bit {bit} of octet {offset} of {}: {what}", segment.name))
+        self.link = false;
+        self.run_for(1_000)?;
+        self.leave_entry(node)?;
+        self.change_settings(node)?;
+        self.link = true;
+        let healed = self.settle().and_then(|()| self.check());
+        healed.map_err(|what| format!("after bit {bit} of octet {offset} of {}: {what}", segment.name))
+    }
+
+    fn run_for(&mut self, ms: u64) -> Result<(), String> {
+        let end = self.now_ms + ms;
+        while self.now_ms < end {
+            self.now_ms += 10;
+            self.tick()?;
+        }
+        Ok(())
     }
 
     fn settle(&mut self) -> Result<(), String> {
@@ -342,14 +348,12 @@ impl Pair {
         }
     }
 
-    fn flush(&mut self) -> Result<(), String> {
-        let node = self.random.random_range(0..2);
+    fn flush(&mut self, node: usize) -> Result<(), String> {
         self.input(node, Input::Flush)?;
         self.input(node, Input::Thaw)
     }
 
-    fn client_changes_settings(&mut self) -> Result<(), String> {
-        let node = self.random.random_range(0..2);
+    fn change_settings(&mut self, node: usize) -> Result<(), String> {
         // Sometimes a client repeats a request, at the same node or at the other.
         let number = self.random.random_range(self.now_ms / 20..=self.now_ms / 10);
         let transaction = Transaction {
@@ -367,8 +371,7 @@ impl Pair {
         self.input(node, Input::Submit(transaction))
     }
 
-    fn client_leaves_entry(&mut self) -> Result<(), String> {
-        let node = self.random.random_range(0..2);
+    fn leave_entry(&mut self, node: usize) -> Result<(), String> {
         let id = format!("{}-{}", NAMES[node], self.random.random_range(self.now_ms / 12..=self.now_ms / 10));
         let time_unix_ms = TIME_UNIX_MS + self.now_ms - self.random.random_range(0..500);
         let body = Private::new("y".repeat(self.random.random_range(0..300)));
@@ -422,9 +425,8 @@ impl Pair {
             }
             Output::Stop(_) => self.crash(index),
             Output::Event(Event::BadFrame { reason }) => return Err(format!("a bad frame: {reason}")),
-            Output::Event(_) | Output::Flushed { .. } => {}
             Output::CloseLink => return Err("the peer speaks another version".to_owned()),
-            Output::Timeout(_) => {}
+            Output::Event(_) | Output::Flushed { .. } | Output::Timeout(_) => {}
         }
         Ok(())
     }
@@ -476,60 +478,5 @@ fn hand_in(ledger: &mut Ledger<DiskHandle>, now: Time, input: Input<'_>) -> Resu
     match ledger.handle_input(now, input) {
         Ok(()) | Err(InputError::Stopped) => Ok(()),
         Err(error @ InputError::TimeRanBackwards { .. }) => Err(error.to_string()),
-    }
-}
-
-impl Clients {
-    fn answered(&mut self, request: Request, outcome: &Outcome) {
-        match outcome {
-            Outcome::Committed { sequence, protected } => {
-                if *protected {
-                    self.protected.insert(request.clone());
-                }
-                self.committed.insert(request, *sequence);
-            }
-            Outcome::Refused { .. } => self.refused += 1,
-        }
-    }
-
-    fn check(&self, name: &str, journal: &BTreeMap<(Stream, u64), Record>) -> Result<(), String> {
-        let (mut in_force, mut apart) = (BTreeSet::new(), BTreeSet::new());
-        for record in journal.values() {
-            match &record.fields().body {
-                Body::Parked(parked) => {
-                    let original =
-                        Record::decode(parked.octets.clone()).map_err(|error| error.to_string())?;
-                    apart.extend(request_of(&original));
-                }
-                _ => {
-                    let request = request_of(record).ok_or("a parked record in another stream")?;
-                    if !in_force.insert(request.clone()) {
-                        return Err(format!("{request:?} stands twice in the journal of {name}"));
-                    }
-                }
-            }
-        }
-        for request in &self.protected {
-            if !in_force.contains(request) {
-                return Err(format!("lost: {request:?} was said to be on both disks, {name} has it not"));
-            }
-        }
-        for request in self.committed.keys() {
-            if !in_force.contains(request) && !apart.contains(request) {
-                return Err(format!("lost: {request:?} was said to be stored, {name} has it not"));
-            }
-        }
-        match in_force.union(&apart).find(|request| !self.asked.contains(*request)) {
-            Some(request) => Err(format!("invented: nobody asked for {request:?}, {name} has it")),
-            None => Ok(()),
-        }
-    }
-}
-
-fn request_of(record: &Record) -> Option<Request> {
-    match &record.fields().body {
-        Body::Transaction(transaction) => Some(Request::Transaction(transaction.id.clone())),
-        Body::Entry(entry) => Some(Request::Entry(entry.id.clone())),
-        Body::Parked(_) => None,
     }
 }
