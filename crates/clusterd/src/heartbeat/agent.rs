@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::NodeIdentity;
-use membership::{Input, Membership, Output, Status};
+use membership::{Input, Membership, Output, Setup, SetupError, Status};
 use model::Time;
 use netio::links::Link;
 use netio::seal::{Keyring, OVERHEAD_BYTES, PLAIN_BYTES_MAX};
@@ -153,21 +153,41 @@ impl Agent {
         }
     }
 
+    /// Another plan. The core goes on under it, so that a setting does not move the service; only when the node gets
+    /// another peer, or loses its own, does a new core begin, which first takes every address off.
     fn adopt(&mut self, plan: Arc<Plan>) {
         let setup = plan.setup(&self.identity, &self.start);
+        let now = self.clock.now();
+        let adopted = match &mut self.core {
+            Some(core) => core.reconfigure(now, setup.clone()),
+            None => Membership::new(now, setup.clone()).map(|core| self.core = Some(core)),
+        };
+        let adopted = match adopted {
+            Err(SetupError::OtherNodes { before, now: after }) => {
+                log::warn!(before = before.as_str(), now = after.as_str(); "another pair: the agent begins anew");
+                self.begin_anew(setup)
+            }
+            other => other,
+        };
+        if let Err(failure) = adopted {
+            log::error!(failure:%; "this configuration gives no cluster");
+            return;
+        }
         self.paths.configure(&plan.paths);
         self.outlets.orders.send_modify(|order| order.resources = plan.resources.clone().into());
         self.plan = Some(plan);
-        match Membership::new(self.clock.now(), setup) {
-            Ok(core) => {
-                self.core = Some(core);
-                self.removals = 0;
-                self.drain();
-                // Whatever was said before there was a core.
-                self.tell_links();
-            }
-            Err(failure) => log::error!(failure:%; "this configuration gives no cluster"),
-        }
+        self.drain();
+        // Whatever was said before there was a core, or these links.
+        self.tell_links();
+    }
+
+    fn begin_anew(&mut self, setup: Setup) -> Result<(), SetupError> {
+        // To the peer it is another start: its messages are counted from the beginning again.
+        self.start.incarnation = self.start.incarnation.wrapping_add(1);
+        let setup = Setup { incarnation: self.start.incarnation, ..setup };
+        self.core = Some(Membership::new(self.clock.now(), setup)?);
+        self.removals = 0;
+        Ok(())
     }
 
     fn input(&mut self, input: Input) {
