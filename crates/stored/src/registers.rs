@@ -13,7 +13,7 @@ use crate::view::{CALL, View, ViewError};
 /// Largest call record, octets of JSON.
 pub const CALL_BYTES_MAX: usize = 64 * 1024;
 /// Letters of the name of a call.
-const UNIQUE_ID_BYTES_MAX: usize = 256;
+const UNIQUE_ID_BYTES_MAX: usize = 128;
 
 /// A call record was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +149,7 @@ mod tests {
     /// A record is kept under the time of its call, on one line; what is no record is refused with the reason.
     #[test]
     fn call_records_are_checked() {
-        let entry = entry_of("{\n \"unique_id\": \"c1\", \"start_datetime\": \"2026-11-21T20:26:40.007Z\"}")
+        let entry = entry_of("{\n \"unique_id\": \"c1\", \"start_datetime\": \"2026-11-21T22:26:40.007Z\"}")
             .expect("good");
         assert_eq!(
             (entry.id.as_str(), entry.kind.as_str(), entry.time_unix_ms),
@@ -157,7 +157,7 @@ mod tests {
         );
         assert!(!entry.body.reveal().contains('\n'));
         let ended =
-            entry_of("{\"unique_id\":\"c2\",\"end_datetime\":\"2026-11-21T20:26:40.007Z\"}").expect("good");
+            entry_of("{\"unique_id\":\"c2\",\"end_datetime\":\"2026-11-21T22:26:40.007Z\"}").expect("good");
         assert_eq!(ended.time_unix_ms, 1_795_300_000_007);
         for bad in ["", "[]", "{}", "{\"unique_id\": 5}", "{\"unique_id\": \"\"}"] {
             assert!(matches!(entry_of(bad), Err(RecordError::Malformed { .. })), "{bad}");

@@ -234,7 +234,7 @@ pub fn configuration(accounts: &[&str]) -> String {
 /// A call record.
 pub fn call(unique_id: &str) -> String {
     format!(
-        "{{\"unique_id\":\"{unique_id}\",\"start_datetime\":\"2026-11-21T20:26:40.007Z\",\"called\":\"101\"}}"
+        "{{\"unique_id\":\"{unique_id}\",\"start_datetime\":\"2026-11-21T22:26:40.007Z\",\"called\":\"101\"}}"
     )
 }
 
