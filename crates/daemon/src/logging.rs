@@ -57,8 +57,8 @@ pub fn start(daemon_name: &'static str, identity: &NodeIdentity) -> Result<(), S
 
 /// One line on stderr while there is no log yet.
 pub(crate) fn say(line: &str) {
-    // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    // One write: the line stays whole between those of other processes. Nobody is left to tell when stderr is closed.
+    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Levels by target; the longest matching target wins.
@@ -135,7 +135,6 @@ impl Log for StandardError {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // One write for the whole line: the daemons of a node may share one file.
         say(&line(&format!("{:.3}", jiff::Timestamp::now()), record));
     }
 

@@ -48,11 +48,25 @@ where
 /// code for it: [`EXIT_CONFIGURATION`] for a wrong node file, else [`EXIT_FAILURE`].
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if log::log_enabled!(log::Level::Error) {
-        log::error!("{error:#}");
+        log::error!("{}", chain(error));
     } else {
-        logging::say(&format!("{error:#}"));
+        logging::say(&chain(error));
     }
     ExitCode::from(exit_code(error))
+}
+
+/// An error and its causes in one line. A cause that the message before already ends with (some libraries print
+/// theirs) is not said twice.
+#[must_use]
+pub fn chain(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |line, cause| {
+        let cause = cause.to_string();
+        match line.as_str() {
+            "" => cause,
+            line if line.ends_with(&cause) => line.to_owned(),
+            line => format!("{line}: {cause}"),
+        }
+    })
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
@@ -85,6 +99,13 @@ fn node_argument(daemon_name: &'static str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The chain is said once, each cause once.
+    #[test]
+    fn chain_says_each_cause_once() {
+        let error = anyhow::anyhow!("no such file").context("opening x: no such file").context("starting");
+        assert_eq!(chain(&error), "starting: opening x: no such file");
+    }
 
     /// A wrong node file is no reason to start again; a passing failure is.
     #[test]

@@ -61,6 +61,6 @@ fn print(text: &str) -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "tandemctl: {error:#}");
+    let _ = writeln!(io::stderr().lock(), "tandemctl: {}", daemon::chain(error));
     ExitCode::from(if error.is::<bus::Unreachable>() { EXIT_UNREACHABLE } else { EXIT_FAILURE })
 }

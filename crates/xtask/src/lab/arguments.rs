@@ -1,5 +1,6 @@
 //! The command line of the lab.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,6 +18,17 @@ pub enum Verb {
     Down(Down),
     /// Run one node in the foreground, all its processes in one process group
     Node(Box<Node>),
+    /// Become another program with no signal blocked: how a supervisor, which blocks some, starts its processes
+    #[command(hide = true)]
+    Exec(Exec),
+}
+
+/// `cargo xtask lab exec …`
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// Program and its words
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
 }
 
 /// `cargo xtask lab up …`

@@ -1,5 +1,6 @@
 //! What a lab is made of, for scripts: the JSON object of `lab up --json` (contract: keys stay).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -74,6 +75,8 @@ pub struct NodeDescription {
     pub process_group: Option<i32>,
     /// Ids of all its processes, the supervisor first
     pub pids: Vec<i32>,
+    /// Id of each process by name: `dbus-daemon`, `stored`, `clusterd`, `pbxd`
+    pub processes: BTreeMap<String, i32>,
     /// Address of its bus
     pub bus: String,
     /// Folder of its durable state
@@ -154,12 +157,15 @@ impl NodeDescription {
             let others = processes.processes.values().filter_map(|process| process.pid);
             std::iter::once(processes.supervisor).chain(others)
         });
+        let named = processes.iter().flat_map(|processes| &processes.processes);
+        let named = named.filter_map(|(name, process)| Some((name.clone(), process.pid?))).collect();
         let program = workspace.program("tandemctl").display().to_string();
         NodeDescription {
             lan: Topology::lan(side),
             sync: Topology::synchronisation(side),
             process_group: processes.as_ref().map(|processes| processes.group),
             pids: pids.collect(),
+            processes: named,
             bus: files.bus_address(),
             data: files.data(),
             tandemctl: vec![program, "--bus".to_owned(), files.bus_address()],

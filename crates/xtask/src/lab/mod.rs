@@ -57,5 +57,6 @@ pub fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Status(wish) => status::run(&wish),
         Verb::Down(wish) => down::run(&wish),
         Verb::Node(wish) => node::run(&wish),
+        Verb::Exec(wish) => supervisor::exec(&wish),
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, getpgrp, getpid};
 use serde::{Deserialize, Serialize};
 
+use super::arguments;
 use super::files::NodeFiles;
 use super::node::{DAEMONS, LOOK, write};
 use crate::Workspace;
@@ -71,6 +73,15 @@ pub(super) fn run(workspace: &Workspace, files: &NodeFiles, signals: &SigSet) ->
     outcome
 }
 
+/// `lab exec`: a child inherits the blocked signals of its parent, and a daemon that blocks SIGTERM cannot be asked to
+/// end. So the supervisor's children start as this and become their program.
+pub(super) fn exec(wish: &arguments::Exec) -> anyhow::Result<()> {
+    SigSet::all().thread_unblock().context("unblocking signals")?;
+    let (program, words) = wish.words.split_first().context("a program is wanted")?;
+    let error = Command::new(program).args(words).exec();
+    Err(error).with_context(|| format!("starting {}", program.display()))
+}
+
 struct Supervisor {
     files: NodeFiles,
     services: Vec<Service>,
@@ -91,11 +102,17 @@ struct Service {
 
 impl Supervisor {
     fn new(workspace: &Workspace, files: &NodeFiles) -> anyhow::Result<Supervisor> {
-        let mut bus = Command::new(BUS);
+        let own = std::env::current_exe().context("finding this program")?;
+        let start = |program: &Path| {
+            let mut command = Command::new(&own);
+            command.args(["lab", "exec", "--"]).arg(program);
+            command
+        };
+        let mut bus = start(Path::new(BUS));
         bus.args(["--nofork", "--nopidfile", "--config-file"]).arg(files.bus_configuration());
         let mut services = vec![Service::new(BUS, bus, files)?];
         for name in DAEMONS {
-            let mut daemon = Command::new(workspace.program(name));
+            let mut daemon = start(&workspace.program(name));
             daemon.arg("--node").arg(files.identity());
             daemon.env("DBUS_SYSTEM_BUS_ADDRESS", files.bus_address());
             services.push(Service::new(name, daemon, files)?);
