@@ -57,10 +57,10 @@ impl Signalling {
         }
     }
 
-    /// Forgets every transaction and dialog; their timers find nothing.
+    /// Forgets every transaction and dialog.
     pub(crate) fn forget_transactions(&mut self) {
-        self.servers = Servers::default();
-        self.clients = Clients::default();
+        self.servers.clear(&mut self.core);
+        self.clients.clear(&mut self.core);
         self.dialogs.clear();
         self.farewells.clear();
     }

@@ -64,6 +64,7 @@ impl Call {
     /// Whoever waits for a final response gets one.
     fn finish_transactions(&mut self, signalling: &mut Signalling, cause: Cause) {
         if let Some(renegotiation) = self.renegotiation.take() {
+            signalling.clients.abandon(&mut signalling.core, renegotiation.client);
             signalling.respond(renegotiation.server, REQUEST_TERMINATED);
         }
         if let Some(invite) = self.invite.take() {

@@ -25,7 +25,7 @@ pub(super) struct Renegotiation {
     to: LegId,
     /// The request of the one who asked
     pub(super) server: ServerId,
-    client: ClientId,
+    pub(super) client: ClientId,
     /// It was an INVITE, so its 2xx will be acknowledged
     is_invite: bool,
     /// What was offered; an INVITE may leave the offer to the other side

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use sip::{Method, Request, Response, Via, name};
 
-use super::constants::{T1, T2, T4, TIMER_D, TRANSACTION_LIFE};
+use super::constants::{T1, T2, T4, TIMER_C, TIMER_D, TRANSACTION_LIFE};
 use super::{Deadline, Owner};
+use crate::call::Purpose;
 use crate::core::{Core, Timer};
 use crate::timers::TimerHandle;
 use crate::{Destination, Transport};
@@ -222,6 +223,9 @@ impl Clients {
         if first {
             core.timers.cancel(client.retransmit.take());
             core.timers.cancel(client.end.take());
+            if !matches!(client.owner, Owner::Leg { purpose: Purpose::Ring, .. }) {
+                client.end = Some(core.timers.set(core.now + TIMER_C, Timer::Client(id, Deadline::End)));
+            }
         }
         if client.cancel_wanted {
             self.send_cancel(core, id);
@@ -288,6 +292,16 @@ impl Clients {
             self.waiting.get(destination).map(|ids| ids.iter().copied().collect()).unwrap_or_default();
         ids.sort_unstable();
         ids.into_iter().filter_map(|id| self.give_up(core, id)).collect()
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self, core: &mut Core) {
+        for (_, client) in self.table.drain() {
+            core.timers.cancel(client.retransmit);
+            core.timers.cancel(client.end);
+        }
+        self.keys.clear();
+        self.waiting.clear();
     }
 
     fn settle(&mut self, id: ClientId) {

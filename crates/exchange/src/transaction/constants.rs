@@ -12,3 +12,6 @@ pub(crate) const T4: Duration = Duration::from_secs(5);
 pub(crate) const TRANSACTION_LIFE: Duration = Duration::from_secs(32);
 /// Timer D: how long an INVITE client absorbs repeated final responses.
 pub(crate) const TIMER_D: Duration = Duration::from_secs(32);
+/// Timer C (RFC 3261 section 16.6): how long a re-INVITE may stay at provisional responses. The first INVITE has the time
+/// that the extension rings.
+pub(crate) const TIMER_C: Duration = Duration::from_secs(180);

@@ -273,6 +273,16 @@ impl Servers {
         }
     }
 
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self, core: &mut Core) {
+        for (_, server) in self.table.drain() {
+            core.timers.cancel(server.retransmit);
+            core.timers.cancel(server.end);
+        }
+        self.keys.clear();
+        self.merges.clear();
+    }
+
     fn forget(&mut self, core: &mut Core, id: ServerId) {
         let Some(server) = self.table.remove(&id) else { return };
         core.timers.cancel(server.retransmit);

@@ -198,6 +198,22 @@ fn silent_peer() {
     town.assert_quiet();
 }
 
+/// A phone that answers a re-INVITE with nothing but 100 ends the call after timer C (RFC 3261 section 16.6).
+#[test]
+fn endless_provisional() {
+    let (mut town, mut alice, mut bob) = talking();
+    let request = offer(&mut alice, Method::INVITE, "sendonly");
+    alice.send(&mut town, &request.to_bytes());
+    let passed = bob.expect_request(&mut town, &Method::INVITE);
+    bob.respond(&mut town, &passed, 100, None);
+    town.pass(Duration::from_secs(179));
+    assert!(town.records.is_empty());
+    town.pass(Duration::from_secs(2));
+    alice.expect(&mut town, 487);
+    town.only_record();
+    town.assert_quiet();
+}
+
 /// INFO (digits) goes to the other side and its answer back.
 #[test]
 fn info() {

@@ -178,7 +178,7 @@ impl Town {
             Ok(message) => self.mail.entry(remote).or_default().push_back(message),
             // The refusal of a broken request copies what is broken
             Err(error) => {
-                assert!(bytes.starts_with(b"SIP/2.0 4") || bytes.starts_with(b"SIP/2.0 5"), "{error}")
+                assert!(bytes.starts_with(b"SIP/2.0 4") || bytes.starts_with(b"SIP/2.0 5"), "{error}");
             }
         }
     }
