@@ -191,3 +191,38 @@ fn hash_is_independent_of_order() {
     connect(&mut a, &mut b);
     agree(&a, &b);
 }
+
+/// DESIGN 5.1: a tail is parked as a whole, from where the two part: an append from further on that comes first (the one
+/// before it was lost) neither moves a part of the tail nor makes the rest count as acknowledged.
+#[test]
+fn parting_begins_where_the_two_part() {
+    let (mut a, mut b) = pair();
+    disconnect(&mut a, &mut b);
+    b.serve(2, "b", true);
+    for n in 1..=3 {
+        a.input(Input::Submit(transaction(&format!("a{n}"))));
+    }
+    for n in 1..=2 {
+        b.input(Input::Submit(transaction(&format!("b{n}"))));
+    }
+    a.serve(2, "b", false);
+    a.input(Input::LinkUp);
+    b.input(Input::LinkUp);
+    deliver(&mut a, &mut b);
+    b.drain();
+    let hello = b.sent.remove(0);
+    b.sent.clear(); // its first append is lost
+    a.input(Input::Frame(&hello));
+    deliver(&mut a, &mut b);
+    b.sent.clear();
+    b.input(Input::Submit(transaction("b3")));
+    deliver(&mut b, &mut a);
+    assert_eq!(a.ledger.status().parked, 0);
+    assert_eq!(a.ledger.status().unprotected, 3);
+    for node in [&mut a, &mut b] {
+        node.pass(Duration::from_secs(2));
+    }
+    exchange(&mut a, &mut b);
+    agree(&a, &b);
+    assert_eq!((a.ledger.status().parked, b.ledger.status().settings.sequence), (3, 3));
+}

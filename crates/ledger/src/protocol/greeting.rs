@@ -13,8 +13,8 @@ use super::link::{FETCH_AFTER, REPEAT_AFTER};
 use crate::disk::{Disk, DiskError};
 use crate::io::Event;
 
-/// Longest wait of new records for what the peer has more of in their stream.
-const AWAIT_PEER: Duration = Duration::from_secs(2);
+/// Longest wait of new records for what the peer has more of in their stream, from the last of it that came.
+pub(super) const AWAIT_PEER: Duration = Duration::from_secs(2);
 
 impl<D: Disk> Ledger<D> {
     /// A connection is there.

@@ -27,7 +27,9 @@ impl<D: Disk> Ledger<D> {
         self.outputs.push_back(Output::Withdrawn { stream: stream.clone(), after: stays.sequence });
         self.event(Event::Parked { stream: stream.clone(), first, last });
         self.finish_withdrawn(stream, stays.sequence);
-        self.link.cursors.entry(stream.clone()).or_default().restart(stays.sequence);
+        let cursor = self.link.cursors.entry(stream.clone()).or_default();
+        cursor.restart(cursor.acknowledged.min(stays.sequence));
+        cursor.blocked = true; // until the peer's records stand in their place
         Ok(true)
     }
 

@@ -4,6 +4,7 @@ use minicbor::bytes::ByteVec;
 use wire::replication::{Append, Frame, Message, Position, Stream};
 
 use super::Ledger;
+use super::greeting::AWAIT_PEER;
 use crate::disk::{Disk, DiskError};
 use crate::io::{Event, Output};
 use crate::journal::{AppendError, Gap};
@@ -123,7 +124,9 @@ impl<D: Disk> Ledger<D> {
             match self.journal.read(&stream, position.sequence)? {
                 Some(here) if here.position() == position => return Ok(Received::Here(position)),
                 Some(_) if self.yields(&stream, from_writer) => {
-                    if !self.park_from(&stream, position.sequence)? {
+                    // Parting begins where the record before is the same: what comes out of order waits.
+                    let before = self.journal.position(&stream, position.sequence - 1)?;
+                    if before != Some(record.predecessor()) || !self.park_from(&stream, position.sequence)? {
                         return Ok(Received::Useless);
                     }
                 }
@@ -154,6 +157,9 @@ impl<D: Disk> Ledger<D> {
                     self.learn_epoch(&epoch);
                 }
                 self.link.contested.remove(&stream);
+                if let Some((_, until)) = self.awaited.get_mut(&stream) {
+                    *until = self.now + AWAIT_PEER; // it is coming
+                }
                 Ok(Received::Here(position))
             }
             Err(AppendError::Fatal(error)) => Err(error),

@@ -51,7 +51,7 @@ pub struct Tally {
 /// A promise was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "seed {seed}, disk {disk}, power cut {cut}: {what}\nreplay: cargo run -p sim -- ledger --seed {seed} --cuts {cuts}"
+    "seed {seed}, disk {disk}, power cut {cut}: {what}\nreplay: cargo run -p sim -- ledger --seed {seed} --cuts {cuts} --pairs 0"
 )]
 pub struct Broken {
     /// Seed of the run
