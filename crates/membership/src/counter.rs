@@ -16,9 +16,11 @@ pub struct EpochCounter {
 }
 
 impl EpochCounter {
-    /// After a start: whatever was reserved may have been used.
-    pub fn new(reserved: u64) -> Self {
-        EpochCounter { used: reserved, reserved, asked: reserved, highest: Epoch::default() }
+    /// After a start of `node`: whatever was reserved may have been used, and what was written then carries it.
+    pub fn new(node: &str, reserved: u64) -> Self {
+        let highest =
+            if reserved == 0 { Epoch::default() } else { Epoch { counter: reserved, node: node.to_owned() } };
+        EpochCounter { used: reserved, reserved, asked: reserved, highest }
     }
 
     /// The peer knows of `epoch`.
@@ -82,7 +84,7 @@ mod tests {
     /// H2: a counter that may have been used before the crash is not used again, and none is used before it is stored.
     #[test]
     fn no_counter_is_used_twice_or_too_early() {
-        let mut counter = EpochCounter::new(4);
+        let mut counter = EpochCounter::new("a", 4);
         assert_eq!(counter.reserve(), Some(5));
         assert_eq!(counter.reserve(), None, "asked once");
         assert_eq!(counter.take("a"), None, "not on disk yet");
@@ -95,7 +97,7 @@ mod tests {
     /// H3: hearing a higher epoch makes the reserved counter useless.
     #[test]
     fn the_next_epoch_is_above_all_known() {
-        let mut counter = EpochCounter::new(0);
+        let mut counter = EpochCounter::new("a", 0);
         counter.reserve();
         counter.persisted(1);
         counter.hear(&Epoch { counter: 9, node: "b".to_owned() });

@@ -147,7 +147,7 @@ impl Membership {
             peer: setup.peer.clone().map(|name| Peer::new(now, name, own, links.len())),
             links,
             voter: Voter::default(),
-            counter: EpochCounter::new(setup.counter_reserved),
+            counter: EpochCounter::new(setup.node.as_str(), setup.counter_reserved),
             damping: Damping::default(),
             lease: None,
             addresses: Addresses { held: true, wished: false, removals: 0 },

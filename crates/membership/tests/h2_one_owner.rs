@@ -100,6 +100,47 @@ fn epochs_only_grow() {
     }
 }
 
+/// H2: a holder that hears of a higher epoch takes one above it, so that nothing it writes counts as old; and the
+/// service does not notice.
+#[test]
+fn a_holder_stays_above_all_known_epochs() {
+    let mut pair = Pair::serving();
+    pair.partition();
+    pair.run(ms(5_000));
+    let of_the_split = pair.epoch(B);
+    assert!(of_the_split > pair.epoch(A), "both serve, b under the higher epoch");
+    pair.crash(B);
+    pair.heal();
+    pair.forget_gap();
+    pair.restart(B);
+    pair.run(ms(500));
+    assert_eq!((pair.role(A), pair.role(B)), (Role::Active, Role::Standby));
+    assert!(pair.epoch(A) > of_the_split);
+    assert_eq!(pair.gap, ms(0));
+}
+
+/// H2: a claimant that gets no answer, and no vote by timer because it sees nothing, gives up: the other node, whose
+/// voter it has bound, can take then.
+#[test]
+fn a_claimant_without_an_answer_gives_up() {
+    let sees = |targets| membership::Input::Reachable { link: LinkIndex(LAN), targets, stations_seen: false };
+    let mut pair = Pair::with(|setup| setup.links[LAN].has_ping_group = true);
+    for index in [A, B] {
+        pair.input(index, membership::Input::Health { score: 0 });
+    }
+    pair.run(ms(5_000));
+    // From now on a hears nothing, and sees nothing either.
+    pair.open = [[true, false], [true, false]];
+    pair.lose_in_flight();
+    pair.input(A, membership::Input::Health { score: 1 });
+    pair.run(ms(500));
+    assert_eq!(pair.role(A), Role::Taking, "it asks");
+    pair.input(B, membership::Input::Health { score: 1 });
+    pair.input(B, sees(1));
+    pair.run(ms(2_000));
+    assert_eq!((pair.role(A), pair.role(B)), (Role::Standby, Role::Active));
+}
+
 /// H2, safe mode: cut off from each other, the standby does not take, however long it lasts.
 #[test]
 fn safe_mode_never_takes_on_silence() {
@@ -145,7 +186,9 @@ fn safe_mode_serves_on_alone_but_does_not_start_alone() {
 #[test]
 fn old_and_strange_messages_are_refused() {
     let mut pair = Pair::serving();
-    let overtaken = pair.first_heartbeat(A);
+    let overtaken = pair.first_heartbeat(A, |message| {
+        message.activity == wire::heartbeat::Activity::Initialising && !message.holds
+    });
     pair.input(B, membership::Input::Heartbeat { link: LinkIndex(LAN), message: overtaken });
     pair.run(ms(10));
     assert_eq!(pair.role(B), Role::Standby, "an overtaken message says that a does not serve");

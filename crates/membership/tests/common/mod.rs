@@ -327,10 +327,10 @@ impl Pair {
         self.nodes[index].asleep = asleep;
     }
 
-    /// What a node said first.
-    pub fn first_heartbeat(&self, index: usize) -> Heartbeat {
+    /// The first thing that a node said of the wanted kind.
+    pub fn first_heartbeat(&self, index: usize, wanted: impl Fn(&Heartbeat) -> bool) -> Heartbeat {
         let sent = self.nodes[index].outputs.iter().find_map(|(_, output)| match output {
-            Output::Send { message, .. } => Some(message.clone()),
+            Output::Send { message, .. } if wanted(message) => Some(message.clone()),
             _ => None,
         });
         sent.expect("it has spoken")
