@@ -156,3 +156,24 @@ fn timers_are_in_order() {
     assert_eq!(timers("500ms", "1s", "999ms"), ["cluster.initialisation"]);
     assert_eq!(timers("20ms", "50ms", "3s"), ["cluster.dead"]);
 }
+
+/// A full exchange is read in seconds, and so is a text that was made to be slow.
+#[test]
+fn large_texts_are_read_in_bounded_time() {
+    let started = std::time::Instant::now();
+    let mut text = "[system]\ndomain = \"pbx\"\n".to_owned();
+    for account in 0..50_000 {
+        text.push_str(&format!("[account.a{account}]\npassword = \"p{account}\"\n"));
+        text.push_str(&format!("[extension.{account}]\naccounts = [\"a{account}\"]\n"));
+    }
+    let config = Config::parse(&text).expect("a full exchange");
+    assert_eq!(config.extensions.len(), 50_000);
+
+    let many = "\"101\", ".repeat(500_000);
+    let text = format!(
+        "[system]\ndomain = \"pbx\"\n[account.101]\npassword = \"p\"\n[extension.1]\naccounts = [{many}]\n"
+    );
+    assert!(places(&text).contains(&(6, "extension.1.accounts".to_owned())));
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    println!("read in {:?}", started.elapsed());
+}

@@ -146,7 +146,13 @@ impl<D: Disk> Core<D> {
                 self.wait_for(Request::Entry(entry.id.clone()), Waiting::Entry(answer));
                 self.input(Input::Record(entry));
             }
-            Command::Role { epoch, writer } => self.input(Input::Role { epoch, writer }),
+            Command::Role { epoch, writer } => {
+                self.input(Input::Role { epoch, writer });
+                // A change of role ends a flush, but whoever waits for it still wants everything to be at the peer.
+                if !self.flushing.is_empty() {
+                    self.input(Input::Flush);
+                }
+            }
             Command::LinkUp { link, frames } => {
                 if self.link.replace((link, frames)).is_some() {
                     self.input(Input::LinkDown);

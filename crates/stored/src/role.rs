@@ -9,7 +9,7 @@ use daemon::role::{Role, RoleState};
 use daemon::{NodeIdentity, role};
 use futures_util::StreamExt;
 use ledger::Epoch;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::handle::{Command, CoreHandle, Gone};
@@ -24,7 +24,9 @@ const FREEZES_MAX: usize = 4;
 /// This node writes settings.
 fn writes(identity: &NodeIdentity, state: &RoleState, epoch_known: u64) -> bool {
     let nobody_has_served = state.epoch == 0 && epoch_known == 0 && state.active_node.is_empty();
-    identity.peer.is_none() || state.serves() || (identity.coordinator && nobody_has_served)
+    // Who yields is the writer until the other one is: it has been asked to freeze, and may go back to serving.
+    let holds = matches!(state.role, Role::Active | Role::Yielding);
+    identity.peer.is_none() || holds || (identity.coordinator && nobody_has_served)
 }
 
 fn epoch_of(state: &RoleState) -> Epoch {
@@ -70,17 +72,30 @@ pub async fn serve_freezes(core: CoreHandle, connection: zbus::Connection) -> zb
     });
     let mut states = role::watch(&connection);
     while freezes.recv().await.is_some() {
-        let role_before = states.borrow_and_update().clone();
         if flush(&core, &agent).await.is_err() {
             return Ok(());
         }
-        let moved = states.wait_for(|state| state.role != role_before.role && state.role != Role::Unknown);
-        if timeout(FREEZE_MAX, moved).await.is_err() {
+        if !hands_over(&mut states).await {
             log::warn!("the planned switchover did not take place; settings are taken again");
             let _gone = core.tell(Command::Thaw).await;
         }
     }
     Ok(())
+}
+
+/// Whether the service leaves this node after a freeze, as the agent says.
+async fn hands_over(states: &mut watch::Receiver<RoleState>) -> bool {
+    let mut yields = false;
+    let over = states.wait_for(|state| match state.role {
+        Role::Yielding => {
+            yields = true;
+            false
+        }
+        // Its yielding may not have come to our ears yet.
+        Role::Active => yields,
+        _ => true,
+    });
+    timeout(FREEZE_MAX, over).await.is_ok_and(|over| over.is_ok_and(|state| state.role != Role::Active))
 }
 
 async fn flush(core: &CoreHandle, agent: &ClusterProxy<'_>) -> Result<(), Gone> {
@@ -130,6 +145,7 @@ mod tests {
         let other_serves = state(Role::Standby, 1, "b");
         assert!(!writes(&coordinator, &other_serves, 0) && !writes(&secondary, &other_serves, 0));
         let serves = state(Role::Active, 2, "a");
+        assert!(writes(&coordinator, &state(Role::Yielding, 2, "a"), 2), "until the other one serves");
         assert!(writes(&coordinator, &serves, 2) && writes(&secondary, &serves, 2));
         assert!(writes(&identity(false, false), &RoleState::default(), 9));
     }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::{Node, call, change, configuration, pair};
 use daemon::bus::cluster::{self, ClusterStatus};
 use tokio::sync::mpsc;
@@ -115,6 +117,9 @@ async fn damage_is_repaired_from_the_peer() {
     assert_eq!(b.calls("").await.lines().count(), 50);
 }
 
+/// A flush that has nothing to bring is answered at once, not when somebody's patience ends.
+const FLUSH_DEADLINE: Duration = Duration::from_millis(1500);
+
 /// An agent that says what the test wants.
 struct Agent {
     role: &'static str,
@@ -178,6 +183,15 @@ async fn turn(agent: &zbus::Connection, role: &'static str, epoch: u64, active_n
     Agent::role_changed(interface.signal_emitter(), role, epoch, active_node).await.expect("signal");
 }
 
+/// The agent asks for a freeze, begins to yield at once, and hears that the store has flushed.
+async fn freeze(agent: &zbus::Connection, flushed: &mut mpsc::Receiver<()>) {
+    let emitter = SignalEmitter::new(agent, cluster::PATH).expect("emitter");
+    Agent::freeze(&emitter).await.expect("signal");
+    turn(agent, "yielding", 1, "a").await;
+    let answered = tokio::time::timeout(FLUSH_DEADLINE, flushed.recv()).await;
+    answered.expect("a flush with nothing to bring takes no time").expect("the agent lives");
+}
+
 /// DESIGN 6, planned switchover: freeze, flush, flushed; then the other node writes, in the higher epoch.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planned_switchover_flushes_and_moves_the_writer() {
@@ -190,13 +204,19 @@ async fn a_planned_switchover_flushes_and_moves_the_writer() {
     a.await_status("the writer", |status| status.writer).await;
     a.apply(change("t1"), &configuration(&["101"])).await.expect("answer");
 
-    let emitter = SignalEmitter::new(&agent_a, cluster::PATH).expect("emitter");
-    Agent::freeze(&emitter).await.expect("signal");
-    let answered = tokio::time::timeout(common::DEADLINE, flushed.recv()).await;
-    answered.unwrap_or_else(|_| panic!("never flushed:\n{}", a.log())).expect("the agent lives");
+    // The first one is given up: settings are taken again.
+    freeze(&agent_a, &mut flushed).await;
     let frozen = a.apply(change("t2"), &configuration(&["102"])).await.expect("answer");
     assert!(!frozen.applied, "no new transactions after the flush: {frozen:?}");
+    turn(&agent_a, "active", 1, "a").await;
+    let deadline = Instant::now() + common::DEADLINE;
+    while !a.apply(change("t3"), &configuration(&["103"])).await.expect("answer").applied {
+        assert!(Instant::now() < deadline, "frozen for ever:\n{}", a.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 
+    // The second one takes place.
+    freeze(&agent_a, &mut flushed).await;
     turn(&agent_a, "standby", 2, "b").await;
     turn(&agent_b, "active", 2, "b").await;
     a.await_status("no longer the writer", |status| !status.writer).await;

@@ -26,7 +26,7 @@ async fn many_records_share_their_syncs() {
 
     proxy.record_call(call("c-0-0")).await.expect("repeated");
     let lines = node.calls("2026-11").await;
-    let ids: BTreeSet<String> = ids_of(&lines).collect();
+    let ids: BTreeSet<String> = ids_of(&lines, "unique_id").collect();
     assert_eq!((ids.len(), lines.lines().count()), (RECORDS, RECORDS));
     assert_eq!(node.calls("2026-10").await, "");
     assert_eq!(node.status().await.call_records, RECORDS as u64);
@@ -35,10 +35,10 @@ async fn many_records_share_their_syncs() {
     }
 }
 
-fn ids_of(lines: &str) -> impl Iterator<Item = String> {
-    lines.lines().map(|line| {
+fn ids_of(lines: &str, key: &str) -> impl Iterator<Item = String> {
+    lines.lines().map(move |line| {
         let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        record["unique_id"].as_str().expect("a name").to_owned()
+        record[key].as_str().expect("a name").to_owned()
     })
 }
 
@@ -48,42 +48,61 @@ fn ids_of(lines: &str) -> impl Iterator<Item = String> {
 async fn sigkill_loses_nothing_acknowledged() {
     const KILLS: u64 = 100;
     let mut node = Node::single().await;
-    let mut acknowledged = BTreeSet::new();
-    let (mut sent, mut revision) = (0_u64, 0);
+    let (mut records, mut transactions) = (BTreeSet::new(), BTreeSet::new());
+    let mut sent = 0_u64;
     for kill in 0..KILLS {
         node.spawn();
         node.answers().await;
         let life = Duration::from_millis(1 + kill * 37 % 60);
-        let writer = write_until_killed(node.proxy().await, &mut sent, &mut acknowledged);
-        let transaction = format!("t{kill}");
-        let accounts = format!("{}", 100 + kill);
-        let text = configuration(&[&accounts]);
         tokio::select! {
-            () = writer => panic!("the writer ends only with the store"),
-            applied = async {
-                let outcome = node.apply(change(&transaction), &text).await;
-                tokio::time::sleep(life).await;
-                outcome
-            } => revision = applied.map_or(revision, |outcome| outcome.revision),
+            () = write_until_killed(node.proxy().await, &mut sent, &mut records) => {}
+            () = change_until_killed(&node, kill, &mut transactions) => {}
             () = tokio::time::sleep(life) => {}
         }
         node.kill();
     }
     node.start().await;
-    let status = node.status().await;
-    assert!(
-        status.revision >= revision,
-        "revision {revision} was acknowledged, {} is there",
-        status.revision
-    );
-    assert!(status.quarantined.is_empty(), "a power cut is no corruption: {:?}", status.quarantined);
+    let quarantined = node.status().await.quarantined;
+    assert!(quarantined.is_empty(), "a power cut is no corruption: {quarantined:?}");
+
     let lines = node.calls("").await;
-    let kept: BTreeSet<String> = ids_of(&lines).collect();
-    let lost: Vec<&String> = acknowledged.difference(&kept).collect();
-    assert!(lost.is_empty(), "lost {lost:?} of {}", acknowledged.len());
+    let kept: BTreeSet<String> = ids_of(&lines, "unique_id").collect();
+    let lost: Vec<&String> = records.difference(&kept).collect();
+    assert!(lost.is_empty(), "lost {lost:?} of {}", records.len());
     assert_eq!(kept.len(), lines.lines().count(), "none is there twice");
-    assert!(acknowledged.len() > 100, "the test has written: {}", acknowledged.len());
-    println!("{KILLS} kills: {sent} records sent, {} acknowledged, {} kept", acknowledged.len(), kept.len());
+
+    let rows = node.audit("").await;
+    let changed: BTreeSet<String> = ids_of(&rows, "transaction_id").collect();
+    let lost: Vec<&String> = transactions.difference(&changed).collect();
+    assert!(lost.is_empty(), "lost {lost:?} of {}", transactions.len());
+    assert_eq!(
+        u64::try_from(changed.len()).expect("few"),
+        node.status().await.revision,
+        "each is stored once"
+    );
+    assert!(records.len() > 100 && transactions.len() > 100, "{} and {}", records.len(), transactions.len());
+    println!(
+        "{KILLS} kills: {} of {sent} records and {} transactions acknowledged, {} and {} kept",
+        records.len(),
+        transactions.len(),
+        kept.len(),
+        changed.len()
+    );
+}
+
+/// A client that makes one change after the other.
+async fn change_until_killed(node: &Node, kill: u64, acknowledged: &mut BTreeSet<String>) {
+    for number in 0.. {
+        let id = format!("t{kill}-{number}");
+        let account = format!("{}", 1000 * (kill + 1) + number);
+        match node.apply(change(&id), &configuration(&[&account])).await {
+            Ok(outcome) => {
+                assert!(outcome.applied, "{outcome:?}");
+                acknowledged.insert(id);
+            }
+            Err(_) => std::future::pending().await,
+        }
+    }
 }
 
 /// One client that stores one record after the other; a record that was not acknowledged is never sent again.

@@ -61,7 +61,7 @@ fn check_extension(config: &Config, number: &ExtensionNumber, extension: &Extens
             format!("has {} entries; name 1 to {max} accounts that ring", extension.accounts.len()),
         );
     }
-    for (index, account) in extension.accounts.iter().enumerate() {
+    for (index, account) in extension.accounts.iter().take(limits::EXTENSION_ACCOUNTS_MAX).enumerate() {
         if extension.accounts[..index].contains(account) {
             check.add(&accounts, format!("names account {account} twice; name it once"));
         } else if !config.accounts.contains_key(account) {
@@ -100,7 +100,7 @@ fn check_trunk<'a>(
         let max = limits::TRUNK_SOURCES_MAX;
         check.add(&path, format!("has {} entries; name 1 to {max} addresses that call", trunk.sources.len()));
     }
-    for source in &trunk.sources {
+    for source in trunk.sources.iter().take(limits::TRUNK_SOURCES_MAX) {
         if source.is_unspecified() || source.is_multicast() {
             // An unreadable address stands for itself here: it is reported at `address`.
             if *source != address.ip() {

@@ -210,7 +210,7 @@ fn check_ping_group(
         );
         check.add(&path, message);
     }
-    for (index, target) in value.ping_group.iter().enumerate() {
+    for (index, target) in value.ping_group.iter().take(limits::PING_GROUP_MAX).enumerate() {
         if target.is_unspecified() || target.is_multicast() {
             check.add(&path, format!("has {target}; write the address of a device that answers"));
         } else if let Some(owner) = owners.get(target) {
