@@ -162,10 +162,10 @@ impl<D: Disk> Journal<D> {
             .collect()
     }
 
-    /// Records were appended that are not synced.
+    /// Something waits for [`Journal::sync`]: octets, or records (synced already where a segment was left) to be returned.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || !self.unsynced.is_empty()
     }
 
     /// Hash over all streams and what is missing in them: equal on two nodes when they hold the same records.
