@@ -68,7 +68,7 @@ impl Baresip {
         let [control_port, sip_port] = free_ports(settings)?;
         tone::write(&folder.join("tone.wav"), settings.tone_hz, TONE_SECONDS)?;
         write(folder, "config", &config(folder, settings, control_port, sip_port))?;
-        write(folder, "accounts", &account(settings))?;
+        write(folder, "accounts", "")?;
         write(folder, "contacts", "")?;
         let log = fs::File::create(folder.join("baresip.log")).context("create the phone's log")?;
         let mut process = namespace::command(&settings.namespace, "baresip")
@@ -92,7 +92,11 @@ impl Baresip {
             bail!("baresip did not open its control port; see {}", folder.join("baresip.log").display());
         };
         control.set_read_timeout(Some(Duration::from_millis(10))).context("set the control timeout")?;
-        Ok(Baresip { process, control, unread: Vec::new(), events: Vec::new(), folder: folder.to_owned() })
+        let mut phone =
+            Baresip { process, control, unread: Vec::new(), events: Vec::new(), folder: folder.to_owned() };
+        // Only now, over the control connection: an account in the file would register before anybody listens.
+        phone.command("uanew", &account(settings))?;
+        Ok(phone)
     }
 
     /// Gives a command of baresip's menu, e.g. `dial` with the URI, `accept`, `hangup`, `hold`, `resume`.
@@ -246,6 +250,6 @@ fn account(settings: &Settings) -> String {
     format!(
         "<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};\
          outbound=\"sip:{exchange};transport={transport}\";regint={registration_seconds};\
-         answermode={answer_mode};audio_codecs=PCMU/8000/1;mwi=no\n"
+         answermode={answer_mode};audio_codecs=PCMU/8000/1;mwi=no"
     )
 }
