@@ -34,6 +34,7 @@ impl Store {
             peer_connected: ledger.peer_connected,
             unprotected: ledger.unprotected,
             call_records: status.call_records,
+            parked: ledger.parked,
             quarantined: status.quarantined,
         })
     }
@@ -72,6 +73,11 @@ impl Store {
     async fn audit_rows(&self, month: String) -> fdo::Result<zbus::OwnedFd> {
         let list = |view: &View, period| registers::audit_lines(view, period, memfd::LISTING_BYTES_MAX);
         self.list("audit-rows", &month, list).await
+    }
+
+    async fn made_apart(&self) -> fdo::Result<zbus::OwnedFd> {
+        self.list("made-apart", "", |view, _| registers::made_apart_lines(view, memfd::LISTING_BYTES_MAX))
+            .await
     }
 
     async fn rebuild(&self) -> fdo::Result<u64> {

@@ -97,17 +97,29 @@ struct AuditRow<'a> {
 /// # Errors
 /// The view cannot be read.
 pub fn audit_lines(view: &View, period: Period, bytes_max: usize) -> Result<Vec<u8>, ViewError> {
+    Ok(lines_of(&view.transactions(period)?, bytes_max))
+}
+
+/// Rows of the settings "made while apart" as JSON lines, node by node, as [`audit_lines`].
+///
+/// # Errors
+/// The view cannot be read.
+pub fn made_apart_lines(view: &View, bytes_max: usize) -> Result<Vec<u8>, ViewError> {
+    Ok(lines_of(&view.made_apart()?, bytes_max))
+}
+
+fn lines_of(records: &[Record], bytes_max: usize) -> Vec<u8> {
     let mut lines = Vec::new();
-    for record in view.transactions(period)? {
+    for record in records {
         let before = lines.len();
-        push_rows(&mut lines, &record);
+        push_rows(&mut lines, record);
         if lines.len() > bytes_max {
             lines.truncate(before);
-            log::warn!(bytes_max = bytes_max; "the listing of audit rows is cut: ask month by month");
+            log::warn!(bytes_max = bytes_max; "the listing of rows is cut: ask month by month");
             break;
         }
     }
-    Ok(lines)
+    lines
 }
 
 fn push_rows(lines: &mut Vec<u8>, record: &Record) {

@@ -209,6 +209,21 @@ impl View {
         Ok(records)
     }
 
+    /// Transactions "made while apart", each as it stood in the settings.
+    ///
+    /// # Errors
+    /// sled refuses, or holds something unreadable.
+    pub fn made_apart(&self) -> Result<Vec<Record>, ViewError> {
+        let mut records = Vec::new();
+        for octets in self.tree.scan_prefix(Table::Parked.key(&[])).values() {
+            let parked = read_record(octets.map_err(failed("reading"))?.to_vec())?;
+            if let Body::Parked(original) = &parked.fields().body {
+                records.push(read_record(original.octets.clone())?);
+            }
+        }
+        Ok(records)
+    }
+
     /// Call records of `period` as JSON lines by time, oldest first; stops before `bytes_max`.
     ///
     /// # Errors

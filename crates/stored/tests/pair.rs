@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use common::{Node, call, change, configuration, pair};
@@ -225,4 +226,52 @@ async fn a_planned_switchover_flushes_and_moves_the_writer() {
     assert!(outcome.applied && outcome.protected, "{outcome:?}\n{}", b.log());
     agree(&a, &b).await;
     assert!(a.configuration().await.1.contains("[account.102]"));
+}
+
+/// Promise 3 of the design: changes made on both sides of a split are kept and shown; what is in force is the writer's.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_made_apart_are_kept_and_shown() {
+    let (mut a, mut b) = pair().await;
+    let (agent_a, _) = agent(&a, "active", 1).await;
+    let (agent_b, _) = agent(&b, "standby", 1).await;
+    a.start().await;
+    b.start().await;
+    connected(&a, &b).await;
+    a.await_status("the writer", |status| status.writer).await;
+    a.apply(change("t1"), &configuration(&["101"])).await.expect("answer");
+
+    // Both write, and neither hears the other.
+    b.kill();
+    for (id, accounts) in [("t2", ["102", "103"]), ("t3", ["103", "104"])] {
+        let outcome = a.apply(change(id), &configuration(&accounts)).await.expect("answer");
+        assert!(outcome.applied && !outcome.protected, "{outcome:?}");
+    }
+    a.kill();
+    turn(&agent_b, "active", 2, "b").await;
+    b.start().await;
+    b.await_status("the writer", |status| status.writer).await;
+    let outcome = b.apply(change("t4"), &configuration(&["101", "201"])).await.expect("answer");
+    assert_eq!((outcome.applied, outcome.revision), (true, 2), "{outcome:?}");
+
+    // They meet again.
+    turn(&agent_a, "standby", 2, "b").await;
+    a.start().await;
+    agree(&a, &b).await;
+    assert_eq!(a.configuration().await, b.configuration().await);
+    assert!(a.configuration().await.1.contains("[account.201]"));
+    assert_eq!(a.audit("").await, b.audit("").await);
+    for node in [&a, &b] {
+        assert_eq!(node.status().await.parked, 2);
+        let rows = node.made_apart().await;
+        let names: BTreeSet<&str> = ["t2", "t3"].into_iter().filter(|name| rows.contains(name)).collect();
+        assert_eq!(names.len(), 2, "{rows}");
+        assert!(rows.contains("[account.104]") && !rows.contains("secret-104"), "{rows}");
+    }
+    let before = (a.configuration().await, a.audit("").await, a.made_apart().await);
+    a.proxy().await.rebuild().await.expect("rebuilt");
+    assert_eq!((a.configuration().await, a.audit("").await, a.made_apart().await), before);
+    a.stop();
+    a.start().await;
+    assert_eq!((a.configuration().await, a.audit("").await, a.made_apart().await), before);
+    assert!(!a.log().contains("does not agree"), "the view is right without being made anew:\n{}", a.log());
 }

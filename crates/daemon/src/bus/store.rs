@@ -68,6 +68,8 @@ pub struct StoreStatus {
     pub unprotected: u64,
     /// Call records held
     pub call_records: u64,
+    /// Settings records "made while apart", of both nodes: kept beside what is in force (promise 3 of the design)
+    pub parked: u64,
     /// Quarantined segments (corruption found), for people; empty is good
     pub quarantined: Vec<String>,
 }
@@ -96,6 +98,10 @@ pub trait Store {
 
     /// Audit rows as JSON lines in a sealed memfd, oldest first; `month` as above (rows U5, U8 to U15).
     fn audit_rows(&self, month: &str) -> zbus::Result<OwnedFd>;
+
+    /// Rows of changes "made while apart" as JSON lines in a sealed memfd, with the keys of the audit rows: another
+    /// node's settings went on without them.
+    fn made_apart(&self) -> zbus::Result<OwnedFd>;
 
     /// Throws the view away and makes it anew from the journal; returns the number of records read.
     fn rebuild(&self) -> zbus::Result<u64>;

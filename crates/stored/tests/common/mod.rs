@@ -179,6 +179,10 @@ impl Node {
         read(self.proxy().await.audit_rows(month).await.expect("audit rows").into())
     }
 
+    pub async fn made_apart(&self) -> String {
+        read(self.proxy().await.made_apart().await.expect("rows").into())
+    }
+
     /// Files of the journal, largest last.
     pub fn segments(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
