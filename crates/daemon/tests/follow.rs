@@ -17,12 +17,16 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Store {
     revision: u64,
+    /// Domain, where it is not the one of the revision
+    domain: Option<&'static str>,
 }
 
 #[zbus::interface(name = "org.tandem.Store1")]
 impl Store {
     fn configuration(&self) -> fdo::Result<(u64, zbus::OwnedFd)> {
-        let text = format!("[system]\ndomain = \"revision-{}.example.com\"\n", self.revision);
+        let domain =
+            self.domain.map_or_else(|| format!("revision-{}.example.com", self.revision), str::to_owned);
+        let text = format!("[system]\ndomain = \"{domain}\"\n");
         let descriptor = memfd::write("configuration", text.as_bytes())
             .map_err(|error| fdo::Error::Failed(error.to_string()))?;
         Ok((self.revision, descriptor.into()))
@@ -67,7 +71,7 @@ impl Agent {
 
 async fn serve_store(bus: &PrivateBus, revision: u64) -> Connection {
     let connection = bus::connect_once(Some(bus.address())).await.expect("bus");
-    connection.object_server().at(store::PATH, Store { revision }).await.expect("object");
+    connection.object_server().at(store::PATH, Store { revision, domain: None }).await.expect("object");
     connection.request_name(store::NAME).await.expect("name");
     connection
 }
@@ -106,6 +110,24 @@ async fn configuration_survives_the_store_restarting() {
     let emitter = SignalEmitter::new(&store, store::PATH).expect("emitter");
     Store::revision_changed(&emitter, 3).await.expect("signal");
     await_revision(&mut watched, 3).await;
+}
+
+/// Promise 3 of the design: after a split another configuration may come under a number that is known already.
+#[tokio::test]
+async fn another_text_under_the_same_number_is_taken() {
+    let bus = PrivateBus::start();
+    let client = bus::connect_once(Some(bus.address())).await.expect("bus");
+    let mut watched = configuration::watch(&client);
+    let store = serve_store(&bus, 1).await;
+    await_revision(&mut watched, 1).await;
+    let interface = store.object_server().interface::<_, Store>(store::PATH).await.expect("object");
+    interface.get_mut().await.domain = Some("apart.example.com");
+    Store::revision_changed(interface.signal_emitter(), 1).await.expect("signal");
+    let taken = watched.wait_for(|seen| {
+        seen.as_ref()
+            .is_some_and(|seen| seen.revision == 1 && seen.config.system.domain == "apart.example.com")
+    });
+    timeout(DEADLINE, taken).await.expect("never taken").expect("watched");
 }
 
 /// More signals than a stream can hold must not block replies on the connection (they did, for 10 minutes).
