@@ -24,8 +24,8 @@ const QUIET_MS: u64 = 60_000;
 const SEGMENT_BYTES_MAX: u64 = 8 * 1024;
 /// 2026-11-30T23:59:30Z in milliseconds since 1970: the month changes during the run.
 const TIME_UNIX_MS: u64 = 1_796_083_170_000;
-/// Time after which the ends of all streams are noted on the disk, milliseconds.
-const QUIET_UNTIL_MARKED_MS: u64 = 2_000;
+/// Time after which nothing is held any more and the ends of all streams are noted on the disk, milliseconds.
+const QUIET_UNTIL_MARKED_MS: u64 = 5_000;
 const NAMES: [&str; 2] = ["a", "b"];
 
 /// What to run.
@@ -163,14 +163,16 @@ impl Pair {
         while self.now_ms < TROUBLE_MS {
             self.now_ms += 10;
             let node = self.random.random_range(0..2);
+            // Sometimes a client repeats a request, a setting at the same node or at the other.
+            let name = self.random.random_range(self.now_ms / 20..=self.now_ms / 10);
             match self.random.random_range(0..2_000_u32) {
                 0..4 => self.power_cut(node),
                 4..12 => self.link = !self.link,
                 12..24 => self.link = true,
                 24..32 => self.move_role(),
                 32..36 => self.flush(node)?,
-                36..200 => self.change_settings(node)?,
-                200..400 => self.leave_entry(node)?,
+                36..200 => self.change_settings(node, name)?,
+                200..400 => self.leave_entry(node, name)?,
                 _ => {}
             }
             self.tick()?;
@@ -207,8 +209,9 @@ impl Pair {
         self.flipped += 1;
         self.link = false;
         self.run_for(1_000)?;
-        self.leave_entry(node)?;
-        self.change_settings(node)?;
+        // New names: that of a record which the damage took is not known until the peer has given it back.
+        self.leave_entry(node, self.now_ms)?;
+        self.change_settings(node, self.now_ms)?;
         self.link = true;
         let healed = self.settle().and_then(|()| self.check());
         healed.map_err(|what| format!("after bit {bit} of octet {offset} of {}: {what}", segment.name))
@@ -353,9 +356,7 @@ impl Pair {
         self.input(node, Input::Thaw)
     }
 
-    fn change_settings(&mut self, node: usize) -> Result<(), String> {
-        // Sometimes a client repeats a request, at the same node or at the other.
-        let number = self.random.random_range(self.now_ms / 20..=self.now_ms / 10);
+    fn change_settings(&mut self, node: usize, number: u64) -> Result<(), String> {
         let transaction = Transaction {
             id: format!("t{number}"),
             epoch: Epoch::default(),
@@ -371,8 +372,8 @@ impl Pair {
         self.input(node, Input::Submit(transaction))
     }
 
-    fn leave_entry(&mut self, node: usize) -> Result<(), String> {
-        let id = format!("{}-{}", NAMES[node], self.random.random_range(self.now_ms / 12..=self.now_ms / 10));
+    fn leave_entry(&mut self, node: usize, number: u64) -> Result<(), String> {
+        let id = format!("{}-{number}", NAMES[node]);
         let time_unix_ms = TIME_UNIX_MS + self.now_ms - self.random.random_range(0..500);
         let body = Private::new("y".repeat(self.random.random_range(0..300)));
         if self.nodes[node].ledger.is_some() {
