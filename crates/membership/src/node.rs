@@ -325,15 +325,16 @@ impl Membership {
         }
     }
 
-    /// Renews the own vote, from now on (the lease counts from the sending of the heartbeat), and the permission.
+    /// Renews the own vote and the permission. The lease counts from the sending of a heartbeat, so one leaves with it:
+    /// a permission longer than what the peer has heard of would outlast its voter's promise.
     pub(crate) fn renew(&mut self, now: Time) {
-        if let Some(lease) = &mut self.lease {
-            lease.ballot.grant(Member::Own, Vote::Until(now + self.timers.lease));
-            if let Some(until) = lease.ballot.lease_end(&self.electorate) {
-                lease.until = lease.until.max(until);
-                let permit = Output::Permit { until: lease.until, epoch: lease.epoch.clone() };
-                self.push(permit);
-            }
+        let Some(lease) = &mut self.lease else { return };
+        lease.ballot.grant(Member::Own, Vote::Until(now + self.timers.lease));
+        if let Some(until) = lease.ballot.lease_end(&self.electorate) {
+            lease.until = lease.until.max(until);
+            let permit = Output::Permit { until: lease.until, epoch: lease.epoch.clone() };
+            self.speak = true;
+            self.push(permit);
         }
     }
 

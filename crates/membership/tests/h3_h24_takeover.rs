@@ -45,6 +45,22 @@ fn permission_comes_before_the_addresses() {
     assert_eq!(outputs[permit].0, outputs[hold].0);
 }
 
+/// H24: the lease counts from the sending of a heartbeat: whatever extends the permission speaks in the same instant,
+/// also when it is not a tick (here the holder takes a higher epoch as soon as that is on its disk).
+#[test]
+fn no_permission_is_extended_in_silence() {
+    let mut pair = Pair::serving();
+    pair.crash(B);
+    pair.run(ms(100));
+    pair.restart(B);
+    pair.run(ms(1_000));
+    let outputs = &pair.nodes[A].outputs;
+    for (time, _) in outputs.iter().filter(|(_, output)| matches!(output, Output::Permit { .. })) {
+        let speaks = |(sent, output): &(_, Output)| sent == time && matches!(output, Output::Send { .. });
+        assert!(outputs.iter().any(speaks), "permitted in silence at {time}");
+    }
+}
+
 /// H24: one lost heartbeat in three does not lead to a takeover.
 #[test]
 fn loss_below_the_threshold_changes_nothing() {
