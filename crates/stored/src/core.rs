@@ -25,8 +25,8 @@ pub use open::{OpenFailed, Opened, Setup, open};
 
 /// Most commands that share one sync.
 const GROUP_MAX: usize = 256;
-/// The owner wakes at least this often, to say that it is alive.
-const WAKE: Duration = Duration::from_secs(5);
+/// The owner wakes at least this often and says that it is alive, but not more often.
+const WAKE: Duration = Duration::from_secs(1);
 /// Transactions of the peer that wait for their review.
 pub const REVIEWS_MAX: usize = 64;
 
@@ -89,7 +89,7 @@ impl<D: Disk> Core<D> {
     /// # Errors
     /// [`CoreError`]: the process must end.
     pub fn run(mut self) -> Result<(), CoreError> {
-        let mut due = Time::ZERO;
+        let (mut due, mut said_alive) = (Time::ZERO, Time::ZERO);
         loop {
             match self.next(due) {
                 Some(Some(command)) => self.take_group(command),
@@ -97,7 +97,10 @@ impl<D: Disk> Core<D> {
                 None => self.input(Input::Timeout),
             }
             due = self.drain()?;
-            daemon::readiness::alive();
+            if self.last.since(said_alive) >= WAKE {
+                said_alive = self.last;
+                daemon::readiness::alive();
+            }
         }
     }
 

@@ -50,12 +50,11 @@ pub struct Gone;
 /// A wish for the owner of the ledger.
 #[derive(Debug)]
 pub enum Command {
-    /// Store a transaction that was made from revision `base` (`None`: it is a repetition). The answer is absent where
-    /// the peer's client waits for it
+    /// Store a transaction of a client here
     Submit {
         /// The transaction
         transaction: Transaction,
-        /// Revision it was checked against
+        /// Revision it was checked against; `None`: it is repeated, its first outcome is wanted
         base: Option<u64>,
         /// Who waits
         answer: oneshot::Sender<Submission>,

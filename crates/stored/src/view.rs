@@ -137,7 +137,7 @@ impl View {
             Stream::Settings => {
                 for record in self.settings_after(after)?.into_iter().rev() {
                     remove_transaction(&mut batch, &record);
-                    progress.count -= 1;
+                    progress.count = progress.count.saturating_sub(1);
                     progress.position = record.predecessor();
                 }
             }
