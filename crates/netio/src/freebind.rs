@@ -6,9 +6,9 @@
 //! kernel lets nobody speak under an address that is not its own.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
 /// Connections that the kernel queues for a listener.
 pub const BACKLOG: i32 = 1024;
@@ -38,6 +38,37 @@ pub fn udp_on_interface(address: SocketAddr, interface: &str) -> io::Result<UdpS
     socket.bind_device(Some(interface.as_bytes()))?;
     socket.bind(&address.into())?;
     Ok(socket.into())
+}
+
+/// Lets the kernel drop what comes from any other address than `source`: a flood of strangers then costs the process
+/// nothing. Sources can be forged; what is let through is not thereby authentic.
+///
+/// # Errors
+/// [`io::Error`] of `SO_ATTACH_FILTER`.
+pub fn only_from(socket: &UdpSocket, source: IpAddr) -> io::Result<()> {
+    SockRef::from(socket).attach_filter(&source_filter(source))
+}
+
+/// Classic BPF: compare the source address in the IP header, 32 bits at a time; keep whole or drop.
+fn source_filter(source: IpAddr) -> Vec<SockFilter> {
+    const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    const NETWORK_HEADER: u32 = 0xfff0_0000; // SKF_NET_OFF: a UDP socket's filter sees the UDP header at 0
+    let statement = |code, k| SockFilter::new(code, 0, 0, k);
+    let (offset, bytes) = match source {
+        IpAddr::V4(address) => (12, address.octets().to_vec()),
+        IpAddr::V6(address) => (8, address.octets().to_vec()),
+    };
+    let words = bytes.chunks_exact(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
+    let mut filter = Vec::new();
+    for (at, word) in (offset..).step_by(4).zip(words) {
+        filter.push(statement(LOAD, NETWORK_HEADER + at));
+        filter.push(SockFilter::new(JUMP_IF_EQUAL, 1, 0, word));
+        filter.push(statement(RETURN, 0));
+    }
+    filter.push(statement(RETURN, u32::MAX));
+    filter
 }
 
 /// A non-blocking TCP listener on `address`, whether or not this node holds it. Connections of a former life do not
@@ -109,5 +140,34 @@ mod tests {
     fn interfaces_are_kept_apart() {
         assert!(udp_on_interface("127.0.0.1:0".parse().unwrap(), "lo").is_ok());
         assert!(udp_on_interface("127.0.0.1:0".parse().unwrap(), "no-such-link").is_err());
+    }
+
+    /// What strangers send is gone before it costs anything; the one peer is heard.
+    #[test]
+    fn strangers_are_filtered_out() {
+        for (peer, stranger) in [("127.0.0.2:0", "127.0.0.3:0"), ("[::1]:0", "[::1]:0")] {
+            let receiver =
+                udp(if peer.starts_with('[') { "[::1]:0" } else { "127.0.0.1:0" }.parse().unwrap(), 1 << 16);
+            let receiver = receiver.unwrap();
+            receiver.set_nonblocking(false).unwrap();
+            receiver.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+            let (peer, stranger) = (UdpSocket::bind(peer).unwrap(), UdpSocket::bind(stranger).unwrap());
+            let address = receiver.local_addr().unwrap();
+            let mut buffer = [0; 16];
+            only_from(&receiver, peer.local_addr().unwrap().ip()).unwrap();
+            if peer.local_addr().unwrap().ip() != stranger.local_addr().unwrap().ip() {
+                stranger.send_to(b"stranger", address).unwrap();
+            }
+            peer.send_to(b"peer", address).unwrap();
+            let length = receiver.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"peer");
+            only_from(&receiver, "2001:db8::1".parse().unwrap()).unwrap();
+            peer.send_to(b"another", address).unwrap();
+            receiver.set_nonblocking(true).unwrap();
+            assert!(
+                receiver.recv(&mut buffer).is_err(),
+                "{address}: the filter of another address lets it through"
+            );
+        }
     }
 }

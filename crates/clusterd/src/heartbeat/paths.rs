@@ -1,5 +1,6 @@
 //! The heartbeat sockets: one per interface, bound to it and to the node's own address there.
 //!
+//! The kernel drops what does not come from the peer's address there, so that no flood occupies the thread.
 //! `SO_BINDTODEVICE` keeps two interfaces on one switch two paths (row H12). A socket may be missing for a while (no
 //! such interface yet, or it was made anew); it is opened again as soon as that can work.
 
@@ -136,6 +137,7 @@ impl Paths {
 fn open(path: &Path, port: u16) -> io::Result<Option<Socket>> {
     let (Some(own), Some(peer)) = (path.own, path.peer) else { return Ok(None) };
     let sending = freebind::udp_on_interface(SocketAddr::new(own, port), &path.interface)?;
+    freebind::only_from(&sending, peer)?;
     let receiving = tokio::net::UdpSocket::from_std(sending.try_clone()?)?;
     Ok(Some(Socket { receiving, sending, peer: SocketAddr::new(peer, port) }))
 }

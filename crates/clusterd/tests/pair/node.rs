@@ -127,6 +127,11 @@ impl Node {
         self.runtime.block_on(emit);
     }
 
+    pub fn kill_bus(&mut self) {
+        self.bus.kill().unwrap();
+        self.bus.wait().unwrap();
+    }
+
     pub fn holds(&self, address: &str) -> bool {
         self.namespace.ip("-o address show").contains(&format!(" {address}/"))
     }
