@@ -154,7 +154,8 @@ impl Exchange {
             Input::MediaClosed { session } => self.ports.release(self.signalling.core.now, session),
             Input::Replica(update) => {
                 let registrations_max = self.limits.registrations_max;
-                self.bindings.apply_replica(&mut self.signalling.core, update, registrations_max);
+                let serving = self.serving;
+                self.bindings.apply_replica(&mut self.signalling.core, update, registrations_max, serving);
             }
             Input::ReplicaWanted => {
                 for update in self.registrations() {

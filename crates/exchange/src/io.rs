@@ -117,7 +117,7 @@ pub enum Input<'a> {
         /// Where it should have gone
         destination: Destination,
     },
-    /// Binding the ports of a session failed
+    /// Binding the ports of a session failed: none of them is bound now, and no [`MediaCommand::Close`] follows
     MediaFailed {
         /// Which
         session: MediaSession,

@@ -2,7 +2,7 @@
 
 use sip::{Method, Response, Uri, name};
 
-use crate::call::{CallId, Cause, LegId};
+use crate::call::{CallId, LegId};
 use crate::exchange::Exchange;
 use crate::incoming::Incoming;
 use crate::signalling::{Place, SUPPORTED, allow};
@@ -230,22 +230,4 @@ pub(crate) fn scheme_refused(incoming: &Incoming) -> Option<Refused> {
 /// 405 or 501, with what we take.
 pub(crate) fn method_refused(status: u16) -> Refused {
     Refused::with(status, name::ALLOW, allow())
-}
-
-/// How a leg that hangs up is answered.
-impl crate::call::Call {
-    fn on_bye(
-        &mut self,
-        signalling: &mut crate::signalling::Signalling,
-        leg: LegId,
-        server: ServerId,
-    ) -> crate::call::Outcome {
-        // A phone that only rings may not hang up, it has to decline (RFC 3261 section 15)
-        if !self.answered && leg != LegId::CALLER {
-            signalling.respond(server, 481);
-            return Ok(());
-        }
-        signalling.respond(server, 200);
-        Err(Cause::HungUp(leg))
-    }
 }

@@ -39,3 +39,52 @@ pub struct RegistrationUpdate {
     #[n(10)]
     pub user_agent: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the first version always sends; later fields are optional on both sides.
+    #[derive(Encode, Decode)]
+    struct Oldest {
+        #[n(0)]
+        account: String,
+        #[n(1)]
+        contact: String,
+        #[n(2)]
+        remaining_ms: u64,
+        #[n(3)]
+        transport: String,
+        #[n(4)]
+        local: String,
+        #[n(5)]
+        remote: String,
+        #[n(6)]
+        call_id: String,
+        #[n(7)]
+        cseq: u32,
+    }
+
+    /// Version N reads N-1 and the reverse: absent optional fields are none, unknown ones are passed over.
+    #[test]
+    fn versions_read_each_other() {
+        let oldest = Oldest {
+            account: "101".to_owned(),
+            contact: "sip:101@10.20.0.101".to_owned(),
+            remaining_ms: 60_000,
+            transport: "udp".to_owned(),
+            local: "10.20.0.10:5060".to_owned(),
+            remote: "10.20.0.101:5060".to_owned(),
+            call_id: "a".to_owned(),
+            cseq: 2,
+        };
+        let mut update: RegistrationUpdate = minicbor::decode(&minicbor::to_vec(&oldest).unwrap()).unwrap();
+        assert_eq!((update.account.as_str(), update.cseq, &update.instance), ("101", 2, &None));
+        update.instance = Some("<urn:uuid:1>".to_owned());
+        update.user_agent = Some("Phone/1".to_owned());
+        let back: Oldest = minicbor::decode(&minicbor::to_vec(&update).unwrap()).unwrap();
+        assert_eq!((back.contact, back.remaining_ms), (oldest.contact, 60_000));
+        let same: RegistrationUpdate = minicbor::decode(&minicbor::to_vec(&update).unwrap()).unwrap();
+        assert_eq!(same, update);
+    }
+}

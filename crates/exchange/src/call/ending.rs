@@ -2,6 +2,7 @@
 
 use super::{Call, LegId, Outcome};
 use crate::signalling::Signalling;
+use crate::transaction::ServerId;
 use crate::{CallStatus, MediaCommand, Output};
 
 /// Reason for the end of a call.
@@ -43,6 +44,17 @@ impl Call {
         }
     }
 
+    /// A leg hangs up.
+    pub(crate) fn on_bye(&mut self, signalling: &mut Signalling, leg: LegId, server: ServerId) -> Outcome {
+        // A phone that only rings may not hang up, it has to decline (RFC 3261 section 15)
+        if !self.answered && leg != LegId::CALLER {
+            signalling.respond(server, 481);
+            return Ok(());
+        }
+        signalling.respond(server, 200);
+        Err(Cause::HungUp(leg))
+    }
+
     /// A 2xx of ours was never acknowledged: the leg is told and the call is over (RFC 3261 section 13.3.1.4).
     pub(crate) fn on_not_acknowledged(&mut self, leg: LegId) -> Outcome {
         if let Some(leg) = self.leg_mut(leg) {
@@ -64,7 +76,7 @@ impl Call {
     /// Whoever waits for a final response gets one.
     fn finish_transactions(&mut self, signalling: &mut Signalling, cause: Cause) {
         if let Some(renegotiation) = self.renegotiation.take() {
-            signalling.clients.abandon(&mut signalling.core, renegotiation.client);
+            signalling.clients.abandon(&mut signalling.core, renegotiation.client, None);
             signalling.respond(renegotiation.server, REQUEST_TERMINATED);
         }
         if let Some(invite) = self.invite.take() {
@@ -80,7 +92,7 @@ impl Call {
         let Call { caller, callees, answered, late_answer, .. } = self;
         if !answered {
             for invite in callees.iter().filter_map(|leg| leg.invite) {
-                signalling.clients.abandon(&mut signalling.core, invite);
+                signalling.clients.abandon(&mut signalling.core, invite, None);
             }
             return;
         }

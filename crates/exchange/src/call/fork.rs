@@ -8,6 +8,9 @@ use crate::signalling::{Signalling, allow, contact};
 use crate::transaction::{ClientId, ServerId};
 use crate::{CallStatus, Side};
 
+/// Why the other phones stop ringing (RFC 3326): they do not show a missed call then.
+const ANSWERED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 /// The final response of a branch that no other has outdone yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Best {
@@ -245,7 +248,7 @@ impl Call {
 fn drop_branch(signalling: &mut Signalling, leg: &Leg) {
     signalling.dialogs.remove(leg.dialog.local_tag());
     if let Some(invite) = leg.invite {
-        signalling.clients.abandon(&mut signalling.core, invite);
+        signalling.clients.abandon(&mut signalling.core, invite, Some(ANSWERED_ELSEWHERE));
     }
 }
 

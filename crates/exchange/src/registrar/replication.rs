@@ -58,12 +58,14 @@ impl Binding {
 }
 
 impl Bindings {
-    /// Takes over what the peer node has accepted, unless something newer is known here.
+    /// Takes over what the peer node has accepted, unless something newer is known here. What a serving node has removed
+    /// stays removed: the peer's copy is from before.
     pub(crate) fn apply_replica(
         &mut self,
         core: &mut Core,
         update: RegistrationUpdate,
         registrations_max: usize,
+        serving: bool,
     ) {
         let removes = update.remaining_ms == 0;
         let (call_id, cseq) = (update.call_id.clone(), update.cseq);
@@ -73,7 +75,9 @@ impl Bindings {
         };
         let known = self.find(&binding.account, &binding.contact);
         let older = known.is_some_and(|(_, known)| {
-            known.call_id == call_id && (cseq < known.cseq || cseq == known.cseq && !known.registered)
+            let is_mark = !known.registered;
+            is_mark && serving
+                || known.call_id == call_id && (cseq < known.cseq || cseq == known.cseq && is_mark)
         });
         let known_flow = known.and_then(|(_, known)| known.flow);
         let known = known.map(|(id, _)| id);

@@ -48,6 +48,8 @@ struct Client {
     state: State,
     /// CANCEL as soon as a provisional response allows it (RFC 3261 section 9.1)
     cancel_wanted: bool,
+    /// Reason of that CANCEL (RFC 3326)
+    cancel_reason: Option<&'static str>,
     cancelled: bool,
     interval: Duration,
     retransmit: Option<TimerHandle>,
@@ -136,6 +138,7 @@ impl Clients {
             invite,
             state: State::Waiting,
             cancel_wanted: false,
+            cancel_reason: None,
             cancelled: false,
             interval: T1,
             retransmit,
@@ -162,9 +165,10 @@ impl Clients {
     }
 
     /// Nobody waits for this INVITE any more: it is cancelled, and a 2xx that crosses the CANCEL is ended.
-    pub(crate) fn abandon(&mut self, core: &mut Core, id: ClientId) {
+    pub(crate) fn abandon(&mut self, core: &mut Core, id: ClientId, reason: Option<&'static str>) {
         let Some(client) = self.table.get_mut(&id) else { return };
         client.owner = Owner::Abandoned;
+        client.cancel_reason = reason;
         self.cancel(core, id);
     }
 
@@ -175,7 +179,11 @@ impl Clients {
         }
         client.cancelled = true;
         let Some(request) = &client.request else { return };
-        let (cancel, destination, branch) = (request.cancel(), client.destination, client.key.0.clone());
+        let mut cancel = request.cancel();
+        if let Some(reason) = client.cancel_reason {
+            cancel.headers.push(name::REASON, reason);
+        }
+        let (destination, branch) = (client.destination, client.key.0.clone());
         // A peer that never answers the INVITE after its CANCEL does not keep it for ever (section 9.1)
         core.timers.cancel(client.end.take());
         client.end = Some(core.timers.set(core.now + TRANSACTION_LIFE, Timer::Client(id, Deadline::End)));

@@ -183,3 +183,22 @@ fn stops_serving() {
     assert_eq!(town.only_record().status, CallStatus::Answered);
     town.assert_quiet();
 }
+
+/// A node that serves again begins anew: nothing of the time before touches its calls.
+#[test]
+fn serves_again() {
+    let mut town = Town::new();
+    let mut alice = town.registered("101", "10.20.0.101:5060");
+    let mut bob = town.registered("104", "10.20.0.104:5060");
+    town.pass(std::time::Duration::from_secs(30));
+    town.input(Input::Serving(false));
+    town.input(Input::Serving(true));
+    alice.call(&mut town, "104");
+    let rung = bob.expect_request(&mut town, &Method::INVITE);
+    bob.respond(&mut town, &rung, 180, None);
+    alice.expect(&mut town, 180);
+    // The transactions of the registrations would have ended here
+    town.pass(std::time::Duration::from_secs(5));
+    bob.answer(&mut town, &rung);
+    alice.expect(&mut town, 200);
+}

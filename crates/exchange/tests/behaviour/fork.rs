@@ -43,6 +43,7 @@ fn one_answers() {
     for (index, (phone, rung)) in phones.iter_mut().enumerate() {
         if index != 1 {
             let cancel = phone.expect_request(&mut town, &Method::CANCEL);
+            assert_eq!(cancel.headers.reasons().unwrap()[0].cause, Some(200), "RFC 3326: no missed call");
             phone.respond(&mut town, &cancel, 200, None);
             phone.respond(&mut town, rung, 487, None);
             phone.expect_request(&mut town, &Method::ACK);

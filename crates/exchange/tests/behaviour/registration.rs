@@ -285,6 +285,23 @@ fn replication() {
     assert_eq!(standby.exchange.counters().replicas_stale, 1);
 }
 
+/// A phone that moved (same `+sip.instance`) while the link was down is not called at its old place again when the peer
+/// sends its copy.
+#[test]
+fn old_copy_of_the_peer() {
+    let mut town = Town::new();
+    let mut phone = Phone::new("101", "10.20.0.101:5060");
+    phone.contact_params = ";+sip.instance=\"<urn:uuid:1>\"".to_owned();
+    phone.register(&mut town, 3600);
+    let copy = town.replicated[0].clone();
+    let mut moved = Phone::new("101", "10.20.0.77:5060");
+    moved.contact_params.clone_from(&phone.contact_params);
+    moved.register(&mut town, 3600);
+    town.input(Input::Replica(copy));
+    assert_eq!(town.exchange.registrations().len(), 1);
+    assert!(town.exchange.registrations()[0].contact.contains("10.20.0.77"));
+}
+
 /// A peer that connects gets every registration, with the time it has left.
 #[test]
 fn full_copy() {
