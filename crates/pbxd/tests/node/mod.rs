@@ -34,7 +34,7 @@ impl Store {
     }
 
     fn record_call(&self, record: String) -> bool {
-        self.records.lock().unwrap().push(record);
+        self.records.lock().expect("no test has panicked").push(record);
         false
     }
 }
@@ -88,10 +88,11 @@ pub struct Node {
 impl Node {
     /// Starts bus, store and daemon; no agent yet. Hosts at 127.0.0.2 are a trunk.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("temporary folder");
         let (bus, address) = start_bus(&folder);
-        let connection = zbus::connection::Builder::address(address.as_str()).build().await.unwrap();
-        let sip = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let connection =
+            zbus::connection::Builder::address(address.as_str()).build().await.expect("the private bus");
+        let sip = free_address();
         let text = format!(
             "[system]\ndomain = \"pbx.example.com\"\n[sip]\nport = {}\n\
              [account.101]\npassword = \"secret-of-101\"\n[extension.101]\nname = \"Ada\"\naccounts = [\"101\"]\n\
@@ -100,8 +101,8 @@ impl Node {
         );
         let records = Arc::new(Mutex::new(Vec::new()));
         let object = Store { text, records: Arc::clone(&records) };
-        connection.object_server().at(store::PATH, object).await.unwrap();
-        connection.request_name(store::NAME).await.unwrap();
+        connection.object_server().at(store::PATH, object).await.expect("the object of the store");
+        connection.request_name(store::NAME).await.expect("the name of the store");
         let daemon = start_daemon(&folder, &address);
         let node = Node { sip, connection, records, _daemon: daemon, _bus: bus, _folder: folder };
         node.until("the daemon runs the configuration", async |node| {
@@ -113,35 +114,35 @@ impl Node {
 
     /// The agent appears and says that this node serves.
     pub async fn serve(&self) {
-        self.connection.object_server().at(cluster::PATH, Agent).await.unwrap();
-        self.connection.request_name(cluster::NAME).await.unwrap();
-        let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        self.connection.object_server().at(cluster::PATH, Agent).await.expect("the object of the agent");
+        self.connection.request_name(cluster::NAME).await.expect("the name of the agent");
+        let phone = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         self.until("the node answers", async |node| node.try_ask(&phone, &options()).await.is_some()).await;
     }
 
     /// The store leaves the bus.
     pub async fn stop_store(&self) {
-        self.connection.release_name(store::NAME).await.unwrap();
+        self.connection.release_name(store::NAME).await.expect("the name of the store");
     }
 
     /// The store is back.
     pub async fn start_store(&self) {
-        self.connection.request_name(store::NAME).await.unwrap();
+        self.connection.request_name(store::NAME).await.expect("the name of the store");
     }
 
     /// The call records that the store has been given so far.
     pub fn records(&self) -> Vec<String> {
-        self.records.lock().unwrap().clone()
+        self.records.lock().expect("no test has panicked").clone()
     }
 
     /// What the daemon says of itself.
     pub async fn status(&self) -> Option<PbxStatus> {
-        PbxProxy::new(&self.connection).await.unwrap().status().await.ok()
+        PbxProxy::new(&self.connection).await.expect("a proxy").status().await.ok()
     }
 
     /// Sends a request over UDP; the first answer, if one comes soon.
     pub async fn try_ask(&self, phone: &UdpSocket, request: &str) -> Option<String> {
-        phone.send_to(request.as_bytes(), self.sip).await.unwrap();
+        phone.send_to(request.as_bytes(), self.sip).await.expect("loopback");
         let mut buffer = vec![0; 65_535];
         let (length, _) =
             timeout(Duration::from_millis(200), phone.recv_from(&mut buffer)).await.ok()?.ok()?;
@@ -158,6 +159,11 @@ impl Node {
     }
 }
 
+/// An address with a port that nobody has.
+fn free_address() -> SocketAddr {
+    std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port")
+}
+
 fn start_bus(folder: &TempDir) -> (Process, String) {
     let listen = format!("unix:path={}", folder.path().join("bus").display());
     let mut process = Command::new("dbus-daemon")
@@ -167,7 +173,8 @@ fn start_bus(folder: &TempDir) -> (Process, String) {
         .spawn()
         .expect("dbus-daemon (Debian package dbus-daemon)");
     let mut address = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let output = process.stdout.take().expect("piped");
+    BufReader::new(output).read_line(&mut address).expect("an address");
     (Process(process), address.trim().to_owned())
 }
 
@@ -175,14 +182,14 @@ fn start_daemon(folder: &TempDir, bus: &str) -> Process {
     let file = folder.path().join("node.toml");
     let text =
         "name = \"a\"\nserial-number = \"TD-A\"\ndata = \"data\"\nrun = \"run\"\nlisten = \"127.0.0.1\"\n";
-    std::fs::write(&file, text).unwrap();
+    std::fs::write(&file, text).expect("node.toml");
     let process = Command::new(env!("CARGO_BIN_EXE_pbxd"))
         .arg("--node")
         .arg(file)
         .env("DBUS_SYSTEM_BUS_ADDRESS", bus)
         .env("TANDEM_LOG", "warn")
         .spawn()
-        .unwrap();
+        .expect("pbxd");
     Process(process)
 }
 
