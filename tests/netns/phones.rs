@@ -37,7 +37,7 @@ impl Bench {
     /// The same with options.
     pub fn with(options: &Options) -> Result<Bench> {
         let folder = tests::scratch(&options.name);
-        let pair = Pair::up(options)?;
+        let pair = Pair::up(&Options { build: false, ..options.clone() })?;
         pair.await_settled()?;
         let description = pair.description()?;
         Ok(Bench { pair, description, folder })

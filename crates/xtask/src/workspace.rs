@@ -55,8 +55,18 @@ impl Workspace {
 }
 
 /// The cargo that runs us, else the one in the path.
+///
+/// Without what the outer cargo tells us of *our* package: the build script of `ring` asks to be run again when these
+/// variables change, so that every build from in here would build ring, and all above it, anew.
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let of_package = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+        if name.to_str().is_some_and(|name| of_package.iter().any(|start| name.starts_with(start))) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The members of the workspace at `root` with what they declare; nothing is resolved or downloaded.
