@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::failure::failure;
 use crate::progress::{Step, result, say};
 use crate::{Workspace, packages, process, python};
+use plan::Program;
 use table::{Outcome, Table};
 
 /// `cargo xtask test …`
@@ -20,7 +21,7 @@ pub struct Arguments {
     /// Only this tier; again for several
     #[arg(long, value_enum, value_name = "TIER")]
     pub tier: Vec<Tier>,
-    /// Print the commands and run nothing
+    /// Print what each tier runs, and run nothing
     #[arg(long)]
     pub list: bool,
 }
@@ -69,13 +70,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     let chosen =
         Tier::ALL.into_iter().filter(|tier| arguments.tier.is_empty() || arguments.tier.contains(tier));
+    let mut run = Run { workspace: &workspace, programs: None };
     let mut table = Table::default();
     for tier in chosen {
         if arguments.list {
-            list(tier, &workspace)?;
+            run.list(tier)?;
         } else {
             let started = Instant::now();
-            let passed = perform(tier, &workspace)?;
+            let passed = run.perform(tier);
             table.add(Outcome { tier, passed, seconds: started.elapsed().as_secs_f64() });
         }
     }
@@ -92,39 +94,78 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn list(tier: Tier, workspace: &Workspace) -> anyhow::Result<()> {
-    result(format!("{}:", tier.as_str()));
-    for words in plan::commands(tier, workspace)? {
-        result(format!("  cargo {}", words.join(" ")));
-    }
-    if tier == Tier::Install {
-        let names: Vec<&str> = packages::TESTS.iter().map(|package| package.name).collect();
-        result(format!("  packages {}, and target/python", names.join(" ")));
-    }
-    Ok(())
+struct Run<'a> {
+    workspace: &'a Workspace,
+    /// The programs of tests, once they are built
+    programs: Option<Vec<Program>>,
 }
 
-/// Runs a tier; whether everything in it passed.
-fn perform(tier: Tier, workspace: &Workspace) -> anyhow::Result<bool> {
-    let step = Step::start(format!("tier {}", tier.as_str()));
-    let mut passed = true;
-    let mut note = |outcome: anyhow::Result<()>| {
-        if let Err(error) = outcome {
-            say(format!("✗ {error:#}"));
-            passed = false;
+impl Run<'_> {
+    /// Prints what a tier runs.
+    fn list(&mut self, tier: Tier) -> anyhow::Result<()> {
+        result(format!("{}:", tier.as_str()));
+        if tier == Tier::Install {
+            let names: Vec<&str> = packages::TESTS.iter().map(|package| package.name).collect();
+            result(format!("  packages {}, and target/python", names.join(" ")));
         }
-    };
-    if tier == Tier::Install {
-        note(packages::ensure(packages::TESTS));
-        note(python::environment(&workspace.target).map(drop));
+        for program in self.programs()? {
+            if let Some(harness) = program.harness(tier) {
+                result(format!("  {} {}", program.name(), harness.join(" ")));
+            }
+        }
+        Ok(())
     }
-    for words in plan::commands(tier, workspace)? {
-        note(process::run(workspace.cargo().args(words)));
+
+    /// Runs a tier; whether everything in it passed.
+    fn perform(&mut self, tier: Tier) -> bool {
+        let step = Step::start(format!("tier {}", tier.as_str()));
+        let failures: Vec<anyhow::Error> = self.outcomes(tier).into_iter().filter_map(Result::err).collect();
+        for failure in &failures {
+            say(format!("✗ {failure:#}"));
+        }
+        if failures.is_empty() {
+            step.done()
+        } else {
+            step.failed()
+        };
+        failures.is_empty()
     }
-    if passed {
-        step.done()
-    } else {
-        step.failed()
-    };
-    Ok(passed)
+
+    /// The outcome of each part of a tier: one that fails does not keep the next from running.
+    fn outcomes(&mut self, tier: Tier) -> Vec<anyhow::Result<()>> {
+        match tier {
+            Tier::Install => {
+                let environment = || python::environment(&self.workspace.target).map(drop);
+                vec![packages::ensure(packages::TESTS), environment()]
+            }
+            Tier::Build => vec![self.workspace.build_programs(), self.programs().map(drop)],
+            Tier::Core | Tier::Sim | Tier::Process | Tier::Netns => {
+                let mut outcomes = match self.programs() {
+                    Ok(programs) => run_all(programs, tier),
+                    Err(error) => vec![Err(error)],
+                };
+                if tier == Tier::Core {
+                    let mut documentation = self.workspace.cargo();
+                    outcomes.push(process::run(documentation.args(["test", "--workspace", "--doc"])));
+                }
+                outcomes
+            }
+        }
+    }
+
+    fn programs(&mut self) -> anyhow::Result<&[Program]> {
+        match &mut self.programs {
+            Some(programs) => Ok(programs),
+            unbuilt => Ok(unbuilt.insert(plan::build(self.workspace)?)),
+        }
+    }
+}
+
+fn run_all(programs: &[Program], tier: Tier) -> Vec<anyhow::Result<()>> {
+    let own = programs.iter().filter_map(|program| Some((program, program.harness(tier)?)));
+    own.map(|(program, harness)| {
+        say(format!("… {}", program.name()));
+        process::run(&mut program.command(harness))
+    })
+    .collect()
 }

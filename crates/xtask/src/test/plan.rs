@@ -6,11 +6,18 @@
 //! | sim | everything in `sim` |
 //! | process | `tests/` of the daemons and of L2; target `process` of the package `tests` |
 //! | netns | those of them marked `#[ignore = "netns tier: …"]`; target `netns` of the package `tests` |
+//!
+//! All are built once, as one workspace, and then run as programs: `cargo test --package X` for each tier would build
+//! what they share again and again with other features.
 
-use cargo_metadata::{Metadata, Package, TargetKind};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use cargo_metadata::{Message, TargetKind};
 
 use super::Tier;
-use crate::{Workspace, workspace};
+use crate::{Workspace, process, workspace};
 
 /// Packages whose `tests/` start processes or speak to the kernel.
 const PROCESS_PACKAGES: &[&str] = &["daemon", "netio", "clusterd", "stored", "pbxd", "tandemctl"];
@@ -19,105 +26,122 @@ const ABOVE: &str = "tests";
 /// The package of the simulation.
 const SIMULATION: &str = "sim";
 
-/// The words after `cargo` that a tier runs, command by command.
-pub(super) fn commands(tier: Tier, workspace: &Workspace) -> anyhow::Result<Vec<Vec<String>>> {
-    Ok(of(tier, &workspace::members(&workspace.root)?))
+/// A program of tests, as cargo has built it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// Package that it belongs to
+    package: String,
+    /// Folder of the package, where its tests expect to run
+    folder: PathBuf,
+    /// Name of the target
+    target: String,
+    /// It stands in `tests/`
+    integration: bool,
+    /// The program itself
+    path: PathBuf,
 }
 
-fn of(tier: Tier, members: &Metadata) -> Vec<Vec<String>> {
-    let one_by_one = ["--test-threads=1"];
-    match tier {
-        Tier::Install => Vec::new(),
-        Tier::Build => vec![words(&["build", "--workspace"]), words(&["test", "--workspace", "--no-run"])],
-        Tier::Core => {
-            let units = [
-                "test",
-                "--workspace",
-                "--no-fail-fast",
-                "--lib",
-                "--bins",
-                "--exclude",
-                SIMULATION,
-                "--exclude",
-                ABOVE,
-            ];
-            let own = |package: &Package| {
-                !process(package) && ![SIMULATION, ABOVE].contains(&package.name.as_str())
-            };
-            let mut commands = vec![words(&units)];
-            commands.extend(integration(members, own, &[]));
-            commands.push(words(&["test", "--workspace", "--no-fail-fast", "--doc"]));
-            commands
-        }
-        Tier::Sim => vec![words(&["test", "--no-fail-fast", "--package", SIMULATION])],
-        Tier::Process => {
-            let above = target(members, "process", &[]);
-            integration(members, process, &[]).into_iter().chain(above).collect()
-        }
-        Tier::Netns => {
-            let ignored = integration(members, process, &[&["--ignored"], &one_by_one[..]].concat());
-            let above = target(members, "netns", &[&["--include-ignored"], &one_by_one[..]].concat());
-            ignored.into_iter().chain(above).collect()
+impl Program {
+    /// Its name for people.
+    pub(super) fn name(&self) -> String {
+        let kind = if self.integration { "tests" } else { "unit tests" };
+        format!("{} {} ({kind})", self.package, self.target)
+    }
+
+    /// The command that runs it.
+    pub(super) fn command(&self, harness: &[&str]) -> Command {
+        let mut command = Command::new(&self.path);
+        command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder).args(harness);
+        command
+    }
+
+    /// The words for its test harness in a tier; `None`: it has nothing there.
+    pub(super) fn harness(&self, tier: Tier) -> Option<&'static [&'static str]> {
+        let above = self.package == ABOVE && self.integration;
+        let process = PROCESS_PACKAGES.contains(&self.package.as_str()) && self.integration;
+        let own = match () {
+            () if above && self.target == "netns" => Tier::Netns,
+            () if above || process => Tier::Process,
+            () if self.package == SIMULATION => Tier::Sim,
+            () => Tier::Core,
+        };
+        match tier {
+            Tier::Netns if own == Tier::Netns => Some(&["--include-ignored", "--test-threads=1"]),
+            Tier::Netns if own == Tier::Process => Some(&["--ignored", "--test-threads=1"]),
+            tier if tier == own => Some(&[]),
+            _ => None,
         }
     }
 }
 
-fn process(package: &Package) -> bool {
-    PROCESS_PACKAGES.contains(&package.name.as_str())
-}
-
-/// One command for the `tests/` of all packages that `fits` and that have any.
-fn integration(members: &Metadata, fits: impl Fn(&Package) -> bool, harness: &[&str]) -> Option<Vec<String>> {
-    let with_tests =
-        members.workspace_packages().into_iter().filter(|package| fits(package) && has_tests(package));
-    let selected: Vec<&str> = with_tests.flat_map(|package| ["--package", package.name.as_str()]).collect();
-    if selected.is_empty() {
-        return None;
+/// Builds every program and every test of the workspace.
+pub(super) fn build(workspace: &Workspace) -> anyhow::Result<Vec<Program>> {
+    let mut command = workspace.cargo();
+    command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-run"]);
+    command.arg("--message-format=json-render-diagnostics");
+    let described = process::line(&command);
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("starting `{described}`"))?;
+    if !output.status.success() {
+        bail!("`{described}` failed: {}", output.status);
     }
-    Some(command(&[&["test", "--no-fail-fast"], &selected[..], &["--test", "*"]].concat(), harness))
-}
-
-/// The command for one target of the package above, if it is there.
-fn target(members: &Metadata, name: &str, harness: &[&str]) -> Option<Vec<String>> {
-    let package = members.workspace_packages().into_iter().find(|package| package.name.as_str() == ABOVE)?;
-    package.targets.iter().find(|target| target.name == name && target.kind.contains(&TargetKind::Test))?;
-    Some(command(&["test", "--no-fail-fast", "--package", ABOVE, "--test", name], harness))
-}
-
-fn has_tests(package: &Package) -> bool {
-    package.targets.iter().any(|target| target.kind.contains(&TargetKind::Test))
-}
-
-fn command(cargo: &[&str], harness: &[&str]) -> Vec<String> {
-    let separator: &[&str] = if harness.is_empty() { &[] } else { &["--"] };
-    words(&[cargo, separator, harness].concat())
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
+    let members = workspace::members(&workspace.root)?;
+    let mut programs = Vec::new();
+    for message in Message::parse_stream(output.stdout.as_slice()) {
+        let Message::CompilerArtifact(artifact) = message.context("reading cargo's messages")? else {
+            continue;
+        };
+        let package = members.packages.iter().find(|package| package.id == artifact.package_id);
+        let (Some(package), Some(path), true) = (package, artifact.executable, artifact.profile.test) else {
+            continue;
+        };
+        let folder = package.manifest_path.parent().context("a manifest stands in a folder")?;
+        programs.push(Program {
+            package: package.name.to_string(),
+            folder: folder.as_std_path().to_owned(),
+            target: artifact.target.name,
+            integration: artifact.target.kind.contains(&TargetKind::Test),
+            path: path.into_std_path_buf(),
+        });
+    }
+    programs.sort_by_key(Program::name);
+    Ok(programs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// DESIGN 9: no test is forgotten: every package's `tests/` run in exactly one of core, sim and process.
+    fn program(package: &str, target: &str, integration: bool) -> Program {
+        Program {
+            package: package.to_owned(),
+            folder: PathBuf::new(),
+            target: target.to_owned(),
+            integration,
+            path: PathBuf::new(),
+        }
+    }
+
+    /// DESIGN 9: no test is forgotten or run twice; only those of the process tier may keep some for netns.
     #[test]
     fn every_test_has_a_tier() {
-        let workspace = Workspace::find().expect("workspace");
-        let members = workspace::members(&workspace.root).expect("members");
-        let tiers = [Tier::Core, Tier::Sim, Tier::Process];
-        for package in members.workspace_packages() {
-            if !has_tests(package) || package.name.as_str() == ABOVE {
-                continue;
-            }
-            let runs = |tier: &Tier| {
-                let named = |words: &Vec<String>| {
-                    words.windows(2).any(|pair| pair == ["--package", package.name.as_str()])
-                };
-                of(*tier, &members).iter().any(named)
-            };
-            assert_eq!(tiers.iter().filter(|tier| runs(tier)).count(), 1, "{}", package.name);
+        let places = [
+            (program("exchange", "exchange", false), Tier::Core, false),
+            (program("exchange", "call", true), Tier::Core, false),
+            (program("stored", "stored", false), Tier::Core, false),
+            (program("xtask", "offences", true), Tier::Core, false),
+            (program("sim", "sim", false), Tier::Sim, false),
+            (program("sim", "membership", true), Tier::Sim, false),
+            (program("stored", "pair", true), Tier::Process, true),
+            (program("tests", "process", true), Tier::Process, true),
+            (program("tests", "netns", true), Tier::Netns, true),
+        ];
+        for (program, own, in_netns) in places {
+            let tiers: Vec<Tier> =
+                Tier::ALL.into_iter().filter(|tier| program.harness(*tier).is_some()).collect();
+            assert!(tiers.contains(&own), "{} in {tiers:?}", program.name());
+            assert_eq!(tiers.contains(&Tier::Netns), in_netns, "{}", program.name());
+            assert!(tiers.iter().all(|tier| *tier == own || *tier == Tier::Netns), "{}", program.name());
         }
     }
 }
