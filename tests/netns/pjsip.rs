@@ -27,14 +27,14 @@ fn phones_talk_hold_resume_and_hang_up() -> Result<()> {
     called.wait(resumed, "resumed by the other side", STEP)?;
     std::thread::sleep(std::time::Duration::from_millis(HEARD_MS_MIN * 2)); // talking: the tone needs time to be heard
     called.command(json!({"do": "hangup"}))?;
-    caller.wait_call("DISCONNCTD", STEP)?;
+    caller.wait_call("DISCONNECTED", STEP)?;
 
     called.command(json!({"do": "call", "number": "103"}))?;
     caller.wait(|event| event["event"] == "incoming", "incoming", STEP)?;
     caller.command(json!({"do": "answer", "code": 200}))?;
     called.wait_call("CONFIRMED", STEP)?;
     called.command(json!({"do": "hangup"}))?;
-    caller.wait_call("DISCONNCTD", STEP)?;
+    caller.wait_call("DISCONNECTED", STEP)?;
 
     caller.quit()?;
     called.quit()?;
@@ -54,12 +54,12 @@ fn cancel_and_busy_with_sha_256() -> Result<()> {
     caller.command(json!({"do": "call", "number": "118"}))?;
     called.wait(|event| event["event"] == "incoming", "incoming", STEP)?;
     caller.command(json!({"do": "hangup"}))?;
-    called.wait_call("DISCONNCTD", STEP)?;
-    ensure!(caller.wait_call("DISCONNCTD", STEP)? == 487, "a cancelled call ends with 487");
+    called.wait_call("DISCONNECTED", STEP)?;
+    ensure!(caller.wait_call("DISCONNECTED", STEP)? == 487, "a cancelled call ends with 487");
 
     caller.command(json!({"do": "call", "number": "118"}))?;
     called.wait(|event| event["event"] == "incoming", "incoming", STEP)?;
     called.command(json!({"do": "answer", "code": 486}))?;
-    ensure!(caller.wait_call("DISCONNCTD", STEP)? == 486, "the caller is told that the called phone is busy");
+    ensure!(caller.wait_call("DISCONNECTED", STEP)? == 486, "the caller is told that the called phone is busy");
     Ok(())
 }

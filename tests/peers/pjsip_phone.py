@@ -15,6 +15,10 @@ import threading
 
 import pjsua2
 
+# As in `xtask::peers::tone`, which listens to the recordings.
+SAMPLE_RATE_HZ = 8000
+AMPLITUDE = 8192
+
 events_lock = threading.Lock()
 
 
@@ -77,6 +81,7 @@ class Phone:
         configuration.logConfig.filename = options.log
         configuration.uaConfig.threadCnt = 0
         configuration.uaConfig.mainThreadOnly = True
+        configuration.medConfig.clockRate = SAMPLE_RATE_HZ
         configuration.medConfig.noVad = True
         configuration.medConfig.ecTailLen = 0
         self.endpoint.libInit(configuration)
@@ -86,9 +91,10 @@ class Phone:
         kind = pjsua2.PJSIP_TRANSPORT_TCP if options.transport == "tcp" else pjsua2.PJSIP_TRANSPORT_UDP
         self.endpoint.transportCreate(kind, transport)
         self.endpoint.libStart()
+        self.endpoint.codecSetPriority("PCMU/8000", 255)
         self.endpoint.audDevManager().setNullDev()
         self.tone = pjsua2.ToneGenerator()
-        self.tone.createToneGenerator(8000, 1)
+        self.tone.createToneGenerator(SAMPLE_RATE_HZ, 1)
         self.recorder = pjsua2.AudioMediaRecorder()
         self.recorder.createRecorder(options.recording)
         self.play_tone()
@@ -100,6 +106,7 @@ class Phone:
         tone.freq2 = 0
         tone.on_msec = 30000
         tone.off_msec = 0
+        tone.volume = AMPLITUDE
         tones = pjsua2.ToneDescVector()
         tones.append(tone)
         self.tone.play(tones, True)

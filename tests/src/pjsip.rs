@@ -105,7 +105,7 @@ impl Pjsip {
         Ok(())
     }
 
-    /// Waits for a state of the call, e.g. `CONFIRMED`, `DISCONNCTD`; gives its last status code.
+    /// Waits for a state of the call, e.g. `CONFIRMED`, `DISCONNECTED`; gives its last status code.
     ///
     /// # Errors
     /// Not in time.

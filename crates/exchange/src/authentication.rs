@@ -93,8 +93,9 @@ fn accepts(account: &Account, algorithm: Algorithm) -> bool {
 }
 
 /// Credentials made for one called number must not place a call to another one (RFC 7616 section 3.4.6). Hosts are not
-/// compared: phones write name and address of the exchange as they like.
+/// compared: phones write name and address of the exchange as they like. Some (sipp among them) name the exchange only,
+/// without a number; their credentials cover what the nonce covers.
 fn covers_target(credentials: &Credentials, incoming: &Incoming) -> bool {
-    incoming.method() != &Method::INVITE
-        || credentials.uri.parse::<Uri>().is_ok_and(|uri| uri.user() == incoming.request.uri.user())
+    let covers = |uri: &Uri| uri.user().is_none() || uri.user() == incoming.request.uri.user();
+    incoming.method() != &Method::INVITE || credentials.uri.parse::<Uri>().is_ok_and(|uri| covers(&uri))
 }
