@@ -198,18 +198,15 @@ impl Exchange {
         for account in &extension.accounts {
             let is_caller = caller.party == Party::Account(account.clone());
             for (_, binding) in self.bindings.registered(account.as_str()) {
-                let Some(flow) = binding.flow else { continue };
-                if is_caller
-                    && flow.remote == incoming.flow.remote
-                    && flow.transport == incoming.flow.transport
-                {
+                if is_caller && binding.is_at(&incoming.flow) {
                     called_itself = true;
                     continue;
                 }
+                let Some(destination) = binding.path() else { continue };
                 targets.push(Target {
                     party: Party::Account(account.clone()),
                     uri: crate::call::without_headers(&binding.contact),
-                    destination: Destination::Flow(flow),
+                    destination,
                 });
             }
         }

@@ -130,7 +130,7 @@ impl Exchange {
     #[must_use]
     pub fn registrations(&self) -> Vec<RegistrationUpdate> {
         let now = self.signalling.core.now;
-        self.bindings.iter().map(|binding| binding.to_update(now, None)).collect()
+        self.bindings.iter().map(|binding| binding.to_update(now)).collect()
     }
 
     fn take(&mut self, input: Input<'_>) {

@@ -96,8 +96,12 @@ impl Core {
     /// Runs until `stop` is ready, then ends all calls and leaves their records on the way.
     ///
     /// # Errors
-    /// The media thread has died: without audio this node must not go on.
-    pub async fn run(mut self, mut inlets: Inlets, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    /// That of `stop`; or the media thread has died: without audio this node must not go on.
+    pub async fn run(
+        mut self,
+        mut inlets: Inlets,
+        stop: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
         let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
         let mut housekeeping = interval(HOUSEKEEPING_PERIOD);
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -105,7 +109,7 @@ impl Core {
         inlets.configuration.mark_changed();
         inlets.role.mark_changed();
         tokio::pin!(stop);
-        loop {
+        let reason = loop {
             let patience = self.clock.until(self.state.deadline);
             tokio::select! {
                 index = self.udp.readable() => self.receive(index, &mut buffer),
@@ -120,14 +124,14 @@ impl Core {
                     self.configure(snapshot);
                 }
                 _ = housekeeping.tick() => self.keep_house()?,
-                () = &mut stop => break,
+                reason = &mut stop => break reason,
             }
             if self.clock.now() >= self.state.deadline {
                 self.input(Input::Timeout);
             }
-        }
+        };
         self.input(Input::Serving(false));
-        Ok(())
+        reason
     }
 
     fn receive(&mut self, index: usize, buffer: &mut [u8]) {
@@ -162,6 +166,9 @@ impl Core {
             Event::Closed { flow, unsent } => {
                 self.connections.forget(flow);
                 self.state.unsent.extend(unsent);
+                // What was sent over it by address waits in vain as well.
+                let Flow { transport, local, remote, .. } = flow;
+                self.state.unsent.push(Destination::Address { transport, local, remote });
                 self.input(Input::FlowClosed { flow });
             }
             Event::Unreachable { local, remote } => {

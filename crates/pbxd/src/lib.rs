@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use daemon::NodeIdentity;
 use daemon::bus::store::StoreProxy;
 use exchange::{Exchange, Limits, Setup};
@@ -44,8 +44,8 @@ const LAST_RECORDS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs the daemon until it is asked to end.
 ///
 /// # Errors
-/// The bus cannot be reached, another telephone daemon has the name, the port between the nodes is taken, or audio has
-/// failed for good.
+/// The bus cannot be reached or goes away, another telephone daemon has the name, the port between the nodes is taken, or
+/// audio has failed for good.
 pub async fn serve(identity: NodeIdentity) -> anyhow::Result<()> {
     if let Err(error) = sockets::raise_descriptor_limit() {
         log::warn!("the number of calls is limited: {error:#}");
@@ -64,11 +64,15 @@ pub async fn serve(identity: NodeIdentity) -> anyhow::Result<()> {
     daemon::readiness::ready("waiting for the configuration");
 
     core.run(inlets, async {
-        match daemon::signals::terminated().await {
-            Ok(signal) => log::info!(signal; "asked to end"),
-            Err(error) => log::error!(error:%; "signals cannot be received"),
+        tokio::select! {
+            signal = daemon::signals::terminated() => {
+                log::info!(signal = signal.context("waiting for signals")?; "asked to end");
+            }
+            // Neither configuration nor role would ever come again, and no record could leave.
+            () = connection.closed() => bail!("the bus has gone"),
         }
         daemon::readiness::stopping();
+        Ok(())
     })
     .await?;
 

@@ -43,6 +43,17 @@ async fn it_speaks_udp_and_tcp() {
     assert!(answer.starts_with(b"\r\nSIP/2.0 401 "), "{}", String::from_utf8_lossy(&answer[..length]));
 }
 
+/// A daemon whose bus has died ends with an error, so that it is started anew: without a bus it would hear of no
+/// configuration and no role any more.
+#[tokio::test]
+async fn it_ends_with_its_bus() {
+    let mut node = Node::start().await;
+    node.serve().await;
+    node.stop_bus();
+    let status = node.ended().await;
+    assert!(!status.success(), "{status}");
+}
+
 /// DESIGN section 5: the record of a call that failed while the store was away is there when the store is back.
 #[tokio::test]
 async fn records_wait_for_the_store() {

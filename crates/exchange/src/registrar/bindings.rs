@@ -4,12 +4,13 @@
 //! from the network or from the peer node, must not bring it back (RFC 3261 section 10.3, step 7).
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use model::Time;
 use sip::Uri;
 
 use crate::timers::{TimerHandle, Timers};
-use crate::{Flow, Transport};
+use crate::{Destination, Flow, Transport};
 
 /// Names one binding for the timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,9 @@ pub(crate) struct BindingId(u64);
 pub(crate) struct Binding {
     pub(crate) account: String,
     pub(crate) contact: Uri,
-    /// Where the phone registered from; `None` when that connection is gone (or was to the peer node)
+    /// Where the phone registered from; of a connection that was to the peer node only the addresses count
+    pub(crate) source: Flow,
+    /// The path back to there; `None` when that connection is gone (or was to the peer node)
     pub(crate) flow: Option<Flow>,
     pub(crate) expires: Time,
     pub(crate) call_id: String,
@@ -30,6 +33,45 @@ pub(crate) struct Binding {
     pub(crate) user_agent: Option<String>,
     /// False: a mark of one that was removed
     pub(crate) registered: bool,
+}
+
+impl Binding {
+    /// Where a call goes. A Contact with the address that the packets come from is not behind a NAT: the phone listens
+    /// there, whatever port it registered from. Any other is reached by the way it came. A connection is used as long as
+    /// it stands (RFC 5626); when it is gone, a phone that is not behind a NAT is connected to.
+    pub(crate) fn path(&self) -> Option<Destination> {
+        let way_back = self.flow.map(Destination::Flow);
+        if self.flow.is_some_and(|flow| flow.transport == Transport::Tcp) {
+            return way_back;
+        }
+        let Some((wished, remote)) = self.direct_contact() else { return way_back };
+        let local = self.source.local;
+        match (wished.unwrap_or(self.source.transport), self.flow) {
+            (Transport::Udp, Some(flow)) => Some(Destination::Flow(Flow { remote, ..flow })),
+            // A Contact without a transport stands for the one that is in use
+            (Transport::Udp, None) => None,
+            (transport @ Transport::Tcp, _) => Some(Destination::Address { transport, local, remote }),
+        }
+    }
+
+    /// The address in the Contact and the transport it asks for, when the phone is not behind a NAT.
+    fn direct_contact(&self) -> Option<(Option<Transport>, SocketAddr)> {
+        let Uri::Sip(uri) = &self.contact else { return None };
+        let remote = uri.target_address()?;
+        let wished = match uri.transport() {
+            None => None,
+            Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
+            Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
+            Some(_) => return None,
+        };
+        (remote.ip().to_canonical() == self.source.remote.ip().to_canonical()).then_some((wished, remote))
+    }
+
+    /// Whether a request that came over `flow` is of the phone of this binding.
+    pub(crate) fn is_at(&self, flow: &Flow) -> bool {
+        let is_path = self.path() == Some(Destination::Flow(*flow));
+        is_path || self.source.transport == flow.transport && self.source.remote == flow.remote
+    }
 }
 
 #[derive(Debug)]
@@ -147,7 +189,7 @@ impl Bindings {
         }
     }
 
-    /// A connection is gone: its bindings stay until they expire, but cannot be called.
+    /// A connection is gone: its bindings stay until they expire.
     pub(crate) fn flow_closed(&mut self, flow: &Flow) {
         for id in self.by_flow.remove(flow).unwrap_or_default() {
             if let Some(kept) = self.kept.get_mut(&id) {

@@ -164,6 +164,7 @@ impl Registration<'_> {
         let binding = Binding {
             account: self.account.to_owned(),
             contact: contact.uri,
+            source: self.incoming.flow,
             flow: Some(self.incoming.flow),
             expires: core.now + life,
             call_id: self.incoming.call_id.clone(),
@@ -173,7 +174,7 @@ impl Registration<'_> {
             user_agent: self.incoming.request.headers.get(name::USER_AGENT).map(str::to_owned),
             registered: true,
         };
-        core.push(Output::Replicate(binding.to_update(core.now, Some(&self.incoming.flow))));
+        core.push(Output::Replicate(binding.to_update(core.now)));
         bindings.put(&mut core.timers, binding, Timer::Binding);
     }
 
@@ -191,10 +192,9 @@ impl Registration<'_> {
     }
 
     fn remove(&self, core: &mut Core, bindings: &mut Bindings, id: BindingId) {
-        let flow = self.incoming.flow;
         let removed = bindings.mark_removed(id, &self.incoming.call_id, self.incoming.cseq.number);
         if let Some(binding) = removed {
-            let update = binding.to_update(core.now, Some(&flow));
+            let update = binding.to_update(core.now);
             core.push(Output::Replicate(update));
         }
     }

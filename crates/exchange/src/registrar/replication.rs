@@ -13,18 +13,16 @@ use crate::{Flow, Transport};
 const REPLICA_LIFE_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 impl Binding {
-    /// The binding as the peer node is told of it. `flow` is the path it was registered over, also when that is gone.
-    pub(crate) fn to_update(&self, now: Time, flow: Option<&Flow>) -> RegistrationUpdate {
-        let flow = self.flow.as_ref().or(flow);
+    /// The binding as the peer node is told of it.
+    pub(crate) fn to_update(&self, now: Time) -> RegistrationUpdate {
         let remaining = if self.registered { self.expires.since(now) } else { Duration::ZERO };
-        let transport = flow.map_or(Transport::Tcp, |flow| flow.transport);
         RegistrationUpdate {
             account: self.account.clone(),
             contact: self.contact.to_string(),
             remaining_ms: u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
-            transport: if transport == Transport::Udp { "udp" } else { "tcp" }.to_owned(),
-            local: flow.map(|flow| flow.local.to_string()).unwrap_or_default(),
-            remote: flow.map(|flow| flow.remote.to_string()).unwrap_or_default(),
+            transport: if self.source.transport == Transport::Udp { "udp" } else { "tcp" }.to_owned(),
+            local: self.source.local.to_string(),
+            remote: self.source.remote.to_string(),
             call_id: self.call_id.clone(),
             cseq: self.cseq,
             instance: self.instance.clone(),
@@ -33,19 +31,20 @@ impl Binding {
         }
     }
 
-    /// A binding that the peer node tells of. A TCP connection was to the other node: it cannot be called over, until
-    /// the phone registers here.
+    /// A binding that the peer node tells of. A TCP connection was to the other node: it cannot be called over.
     fn from_update(update: RegistrationUpdate, now: Time) -> Option<Binding> {
-        let flow = match (update.transport.as_str(), update.local.parse(), update.remote.parse()) {
-            ("udp", Ok(local), Ok(remote)) => {
-                Some(Flow { transport: Transport::Udp, local, remote, connection: 0 })
-            }
-            _ => None,
+        let transport = match update.transport.as_str() {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            _ => return None,
         };
+        let (local, remote) = (update.local.parse().ok()?, update.remote.parse().ok()?);
+        let source = Flow { transport, local, remote, connection: 0 };
         Some(Binding {
             account: update.account,
             contact: update.contact.parse().ok()?,
-            flow,
+            source,
+            flow: (transport == Transport::Udp).then_some(source),
             expires: now + Duration::from_millis(update.remaining_ms).min(REPLICA_LIFE_MAX),
             call_id: update.call_id,
             cseq: update.cseq,

@@ -1,5 +1,6 @@
 //! REGISTER: digest, refresh, removal, several contacts, bounds, order (RFC 3261 section 10, RFC 7616, RFC 8760).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::common::{DOMAIN, Phone, Town};
@@ -317,7 +318,8 @@ fn full_copy() {
     assert_eq!(left, [("101", 3_000_000), ("104", 3_000_000)]);
 }
 
-/// A TCP binding whose connection is gone cannot be called (480) until the phone is back; a full account makes room.
+/// A TCP binding whose connection is gone is connected to; when that fails it cannot be called (480) until the phone is
+/// back; a full account makes room.
 #[test]
 fn tcp_connection_gone() {
     let mut town = Town::new();
@@ -328,15 +330,86 @@ fn tcp_connection_gone() {
     let rung = bob.expect_request(&mut town, &Method::INVITE);
     assert_eq!(rung.headers.top_via().unwrap().transport, "TCP");
     bob.respond(&mut town, &rung, 486, None);
+    bob.expect_request(&mut town, &Method::ACK);
     alice.expect(&mut town, 486);
     town.input(Input::FlowClosed { flow: bob.flow });
     alice.call(&mut town, "104");
+    bob.expect_request(&mut town, &Method::INVITE);
+    let destination = bob.dialled();
+    town.input(Input::SendFailed { destination });
     alice.expect(&mut town, 480);
     for connection in 2..=4 {
         let mut bob = Phone::tcp("104", &format!("10.20.0.104:3100{connection}"), connection);
         bob.register(&mut town, 600);
     }
     assert_eq!(town.exchange.load().registrations, 1 + 3, "the unreachable one made room");
+}
+
+/// A phone that registers from another port than its Contact names, with no NAT between, is called at its Contact; one
+/// whose Contact is not where its packets come from is behind a NAT and called the way it came (RFC 3261 section 16.6,
+/// RFC 3581).
+#[test]
+fn contact_of_another_port() {
+    let mut town = Town::new();
+    let mut alice = town.registered("101", "10.20.0.101:5060");
+    let listens: SocketAddr = "10.20.0.104:6060".parse().unwrap();
+    let cases = [
+        // (Contact, called at)
+        ("<sip:104@10.20.0.104:6060>", listens),
+        ("<sip:104@10.20.0.104:6060;transport=udp>", listens),
+        ("<sip:104@10.20.0.104>", "10.20.0.104:5060".parse().unwrap()),
+        ("<sip:104@192.168.7.7:6060>", "10.20.0.104:31000".parse().unwrap()),
+        ("<sip:104@phone.example.com:6060>", "10.20.0.104:31000".parse().unwrap()),
+    ];
+    for (contact, called_at) in cases {
+        let mut phone = Phone::new("104", "10.20.0.104:31000");
+        let mut request = phone.register_request(600);
+        request.headers.set(name::CONTACT, contact);
+        assert_eq!(phone.transact(&mut town, &request).1.code(), 200);
+        let invite = alice.call(&mut town, "104");
+        phone.flow.remote = called_at;
+        let rung = phone.expect_request(&mut town, &Method::INVITE);
+        phone.respond(&mut town, &rung, 486, None);
+        phone.expect_request(&mut town, &Method::ACK);
+        alice.expect_failure(&mut town, &invite, 486);
+        phone.flow.remote = "10.20.0.104:31000".parse().unwrap();
+        let mut removal = phone.register_request(0);
+        removal.headers.set(name::CONTACT, contact);
+        assert_eq!(phone.transact(&mut town, &removal).1.code(), 200);
+    }
+}
+
+/// Row H12: after a takeover a phone on TCP has no connection to this node yet. When nothing is between, it is connected
+/// to at its Contact; else it cannot be called until it is back.
+#[test]
+fn tcp_phone_after_a_takeover() {
+    for (contact, reachable) in [
+        ("<sip:104@10.20.0.104:6060;transport=tcp>", true),
+        ("<sip:104@10.20.0.104:6060>", true),
+        ("<sip:104@192.168.7.7:6060;transport=tcp>", false),
+    ] {
+        let (mut first, mut second) = (Town::new(), Town::new());
+        let mut phone = Phone::tcp("104", "10.20.0.104:31000", 1);
+        let mut request = phone.register_request(600);
+        request.headers.set(name::CONTACT, contact);
+        assert_eq!(phone.transact(&mut first, &request).1.code(), 200);
+        second.input(Input::Replica(first.replicated[0].clone()));
+        let mut alice = second.registered("101", "10.20.0.101:5060");
+        let invite = alice.call(&mut second, "104");
+        if !reachable {
+            alice.expect_failure(&mut second, &invite, 480);
+            continue;
+        }
+        phone.flow.remote = "10.20.0.104:6060".parse().unwrap();
+        phone.flow.connection = 7;
+        let rung = phone.expect_request(&mut second, &Method::INVITE);
+        assert_eq!(rung.headers.top_via().unwrap().transport, "TCP");
+        let body = phone.sdp("sendrecv");
+        phone.respond(&mut second, &rung, 200, Some(body));
+        phone.expect_request(&mut second, &Method::ACK);
+        alice.expect(&mut second, 200);
+        assert_eq!(second.exchange.load().calls, 1);
+    }
 }
 
 /// A node that does not serve answers nothing, and keeps its registrations.

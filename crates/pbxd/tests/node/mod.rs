@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ pub struct Node {
     connection: Connection,
     records: Arc<Mutex<Vec<String>>>,
     // In this order they end.
-    _daemon: Process,
-    _bus: Process,
+    daemon: Process,
+    bus: Process,
     _folder: TempDir,
 }
 
@@ -104,7 +104,7 @@ impl Node {
         connection.object_server().at(store::PATH, object).await.expect("the object of the store");
         connection.request_name(store::NAME).await.expect("the name of the store");
         let daemon = start_daemon(&folder, &address);
-        let node = Node { sip, connection, records, _daemon: daemon, _bus: bus, _folder: folder };
+        let node = Node { sip, connection, records, daemon, bus, _folder: folder };
         node.until("the daemon runs the configuration", async |node| {
             node.status().await.is_some_and(|s| s.revision == 1)
         })
@@ -128,6 +128,23 @@ impl Node {
     /// The store is back.
     pub async fn start_store(&self) {
         self.connection.request_name(store::NAME).await.expect("the name of the store");
+    }
+
+    /// The bus dies.
+    pub fn stop_bus(&mut self) {
+        self.bus.0.kill().expect("a child");
+    }
+
+    /// How the daemon ends.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.daemon.0.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "not in time: the daemon ends");
+            sleep(POLL).await;
+        }
     }
 
     /// The call records that the store has been given so far.

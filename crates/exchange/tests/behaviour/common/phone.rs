@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use exchange::{Flow, Input, Transport};
+use exchange::{Destination, Flow, Input, Transport};
 use model::Private;
 use sip::digest::{Challenge, Credentials};
 use sip::sdp::Description;
@@ -65,6 +65,12 @@ impl Phone {
 
     pub fn address(&self) -> SocketAddr {
         self.flow.remote
+    }
+
+    /// This phone as it is called without a connection.
+    pub fn dialled(&self) -> Destination {
+        let Flow { transport, local, remote, .. } = self.flow;
+        Destination::Address { transport, local, remote }
     }
 
     pub fn send(&self, town: &mut Town, bytes: &[u8]) {
