@@ -1,6 +1,9 @@
 //! baresip phones over UDP and TCP: talk, hold, resume, hang up from both sides, cancel, busy.
 
-use anyhow::{Result, ensure};
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+use xtask::lab::Namespace;
 
 use crate::phones::{Bench, CALLED_TONE_HZ, CALLER_TONE_HZ, STEP, hears};
 
@@ -18,11 +21,11 @@ fn phones_talk_hold_resume_and_hang_up() -> Result<()> {
     hears(&called, CALLER_TONE_HZ)?;
     caller.command("hold", "")?;
     caller.command("resume", "")?;
-    ensure!(!called.has_event("CALL_CLOSED"), "the call must outlive hold and resume");
+    both_ways(&bench)?;
     caller.command("hangup", "")?;
     called.wait_event("CALL_CLOSED", STEP)?;
 
-    // The other direction: the TCP phone calls, over the connection that the UDP phone never had; the called side ends it.
+    // The other direction: the TCP phone calls, and the called side ends it.
     caller.forget_events();
     called.forget_events();
     called.command("dial", "101")?;
@@ -54,5 +57,22 @@ fn cancel_and_busy() -> Result<()> {
     called.command("hangup", "")?;
     let closed = caller.wait_event("CALL_CLOSED", STEP)?;
     ensure!(closed["param"].as_str().is_some_and(|text| text.contains("486")), "expected 486, got {closed}");
+    Ok(())
+}
+
+/// RTP packets that must reach the phones: two seconds of both directions.
+const RTP_PACKETS: usize = 200;
+
+/// Proves at the wire that both directions flow after a re-INVITE; baresip 1.0 stops its recording there.
+fn both_ways(bench: &Bench) -> Result<()> {
+    let filter =
+        format!("udp and src host {} and src portrange 10000-20000 and greater 180", bench.exchange().ip());
+    let count = RTP_PACKETS.to_string();
+    let words = ["tcpdump", "-l", "-n", "-c", &count, "-i", "lan0", &filter];
+    let output =
+        bench.pair.exec(Namespace::Phones, &words, STEP).context("RTP after the call was resumed")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let sources: BTreeSet<&str> = text.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    ensure!(sources.len() == 2, "RTP flows from {sources:?} only");
     Ok(())
 }

@@ -11,5 +11,6 @@ mod phones;
 mod pjsip;
 mod power_cuts;
 mod registration;
+mod status;
 mod switchover;
 mod torture;

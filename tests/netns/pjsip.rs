@@ -60,6 +60,9 @@ fn cancel_and_busy_with_sha_256() -> Result<()> {
     caller.command(json!({"do": "call", "number": "118"}))?;
     called.wait(|event| event["event"] == "incoming", "incoming", STEP)?;
     called.command(json!({"do": "answer", "code": 486}))?;
-    ensure!(caller.wait_call("DISCONNECTED", STEP)? == 486, "the caller is told that the called phone is busy");
+    ensure!(
+        caller.wait_call("DISCONNECTED", STEP)? == 486,
+        "the caller is told that the called phone is busy"
+    );
     Ok(())
 }
