@@ -162,6 +162,17 @@ fn older_epoch_is_fenced() {
     assert_eq!(b.ledger.status().settings.sequence, 1, "B had nothing else: it caught up");
 }
 
+/// H11, DESIGN 6: a writer that serves in a later epoch is not fenced by itself; the one that it took over from is.
+#[test]
+fn own_later_epoch_fences_nobody() {
+    let (mut a, _b) = pair();
+    let later = |node: &str, counter| Epoch { counter, node: node.into() };
+    a.input(Input::Role { epoch: later("a", 2), writer: true });
+    assert!(a.ledger.status().writer && !a.events().iter().any(|e| matches!(e, Event::Fenced { .. })));
+    a.input(Input::Role { epoch: later("b", 3), writer: false });
+    assert!(!a.ledger.status().writer && a.events().contains(&Event::Fenced { epoch: later("b", 3) }));
+}
+
 /// H33, DESIGN 6: a flush refuses new transactions and is answered when the peer has everything.
 #[test]
 fn flush_before_a_switchover() {

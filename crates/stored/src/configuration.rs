@@ -287,8 +287,8 @@ pub fn refusal_text(refusal: Refusal) -> &'static str {
              find out"
         }
         Refusal::Parked => {
-            "another node took over before it was on both disks; it is kept under \"made while apart\", look there \
-             before repeating it"
+            "another node took over before it was on both disks; it is kept: see `tandemctl store apart` before \
+             repeating it"
         }
     }
 }

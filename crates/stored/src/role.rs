@@ -29,8 +29,11 @@ fn writes(identity: &NodeIdentity, state: &RoleState, epoch_known: u64) -> bool 
     identity.peer.is_none() || holds || (identity.coordinator && nobody_has_served)
 }
 
-fn epoch_of(state: &RoleState) -> Epoch {
-    Epoch { counter: state.epoch, node: state.active_node.clone() }
+/// The epoch to write in. A single box has nobody to yield to: it goes on in the epoch of its journal even when the
+/// agent is late, or has begun anew.
+fn epoch_of(identity: &NodeIdentity, state: &RoleState, known: &Epoch) -> Epoch {
+    let told = Epoch { counter: state.epoch, node: state.active_node.clone() };
+    if identity.peer.is_none() { told.max(known.clone()) } else { told }
 }
 
 /// Tells the ledger who writes, as the agent says it, until the store ends.
@@ -48,7 +51,7 @@ pub async fn follow(
         let known = core.status().await?.ledger.epoch;
         let writer = writes(&identity, &state, known.counter);
         log::info!(epoch = state.epoch, active = state.active_node.as_str(), writer = writer; "role of this store");
-        core.tell(Command::Role { epoch: epoch_of(&state), writer }).await?;
+        core.tell(Command::Role { epoch: epoch_of(&identity, &state, &known), writer }).await?;
         if states.changed().await.is_err() {
             // The bus has gone; the daemon ends with it.
             return Ok(());
@@ -148,5 +151,16 @@ mod tests {
         assert!(writes(&coordinator, &state(Role::Yielding, 2, "a"), 2), "until the other one serves");
         assert!(writes(&coordinator, &serves, 2) && writes(&secondary, &serves, 2));
         assert!(writes(&identity(false, false), &RoleState::default(), 9));
+    }
+
+    /// H11: a single box takes settings before its agent has spoken, whatever epoch its journal knows; a paired node
+    /// does not raise itself over an epoch that it has heard of.
+    #[test]
+    fn single_box_is_never_fenced_by_its_past() {
+        let past = Epoch { counter: 7, node: "a".to_owned() };
+        let silent = RoleState::default();
+        assert_eq!(epoch_of(&identity(true, false), &silent, &past), past);
+        assert_eq!(epoch_of(&identity(true, false), &state(Role::Active, 8, "a"), &past).counter, 8);
+        assert!(epoch_of(&identity(true, true), &silent, &past) < past);
     }
 }

@@ -117,6 +117,8 @@ pub enum ListVerb {
 pub enum StoreVerb {
     /// State of the store of this node
     Status(Form),
+    /// List changes made while apart: another node's settings went on without them, oldest first
+    Apart(Form),
     /// Throw the view away and make it anew from the journal
     Rebuild,
 }

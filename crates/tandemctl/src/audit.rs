@@ -20,7 +20,8 @@ pub async fn answer(connection: &Connection, verb: ListVerb) -> anyhow::Result<S
     Ok(if form.json { listing::array(&rows) } else { table(&rows) })
 }
 
-fn table(rows: &[Value]) -> String {
+/// The rows in columns.
+pub fn table(rows: &[Value]) -> String {
     let mut table = Table::new(&[
         "TIME",
         "USER",

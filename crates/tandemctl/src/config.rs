@@ -1,6 +1,6 @@
 //! `tandemctl config`: the configuration as one text (rows U1, U2, U8, U13 to U15).
 
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::{fs, io};
@@ -80,13 +80,15 @@ async fn apply(store: &StoreProxy<'_>, wish: &Apply) -> anyhow::Result<String> {
         base_revision: wish.base,
     };
     let outcome = store.apply(change, descriptor.into()).await.map_err(explain("stored"))?;
+    // Scripts get the outcome of a refused change too; why it was refused is said on stderr as well.
+    if wish.form.json && !outcome.applied {
+        writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?).context("writing the answer")?;
+    }
     if !outcome.problems.is_empty() {
         bail!("{}", refusal(&wish.file, &outcome.problems));
     }
-    if wish.form.json {
-        return Ok(serde_json::to_string(&outcome)? + "\n");
-    }
-    people(&outcome)
+    let answer = people(&outcome)?;
+    if wish.form.json { Ok(serde_json::to_string(&outcome)? + "\n") } else { Ok(answer) }
 }
 
 fn people(outcome: &Outcome) -> anyhow::Result<String> {
@@ -108,13 +110,24 @@ fn people(outcome: &Outcome) -> anyhow::Result<String> {
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
+    let mut octets = Vec::new();
     let outcome = if file == Path::new("-") {
-        io::stdin().read_to_string(&mut text).map(|_| text)
+        io::stdin().read_to_end(&mut octets).map(|_| octets)
     } else {
-        fs::read_to_string(file)
+        fs::read(file)
     };
-    outcome.with_context(|| format!("reading the configuration {}", file.display()))
+    let octets = outcome.with_context(|| format!("reading the configuration {}", file.display()))?;
+    text_of(octets).map_err(|problem| anyhow::anyhow!("{}", refusal(file, &[problem])))
+}
+
+/// The octets as text; what is none is a problem with its line, as all others are.
+fn text_of(octets: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(octets).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let lines = good.iter().filter(|octet| **octet == b'\n').count();
+        let line = u32::try_from(lines).map_or(0, |lines| lines.saturating_add(1));
+        Problem { path: String::new(), line, message: "is no UTF-8; save the file as UTF-8 text".to_owned() }
+    })
 }
 
 fn parse(text: &str, file: &Path) -> anyhow::Result<Config> {
@@ -166,6 +179,15 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("\nsite.toml:2: system.domain: "), "{text}");
         assert!(text.contains("\nsite.toml:3: nonsense: "), "{text}");
+    }
+
+    /// Issue 2: also a file in another encoding is refused with the line.
+    #[test]
+    fn encoding_is_a_problem_with_its_line() {
+        assert_eq!(text_of("[system]\n# ü\n".into()).as_deref(), Ok("[system]\n# ü\n"));
+        let problem = text_of(b"[system]\n# gr\xfc\xdfe\n".to_vec()).expect_err("Latin-1");
+        let text = refusal(Path::new("site.toml"), &[problem]);
+        assert!(text.ends_with("\nsite.toml:2: is no UTF-8; save the file as UTF-8 text"), "{text}");
     }
 
     /// U11: the audit row says where a change came from.

@@ -9,7 +9,7 @@ use wire::replication::Stream;
 use super::requests::Held;
 use super::{Ledger, Role};
 use crate::disk::{Disk, DiskError};
-use crate::io::Output;
+use crate::io::{Event, Output};
 
 /// Longest time for bringing everything to the peer before a planned switchover.
 pub const FLUSH_WAIT: Duration = Duration::from_secs(2);
@@ -29,8 +29,15 @@ impl<D: Disk> Ledger<D> {
         if role == self.role {
             return Ok(());
         }
-        self.learn_epoch(&role.epoch);
+        let (was_writer, is_later) = (self.is_writer(), role.epoch > self.epoch);
+        if is_later {
+            self.epoch = role.epoch.clone();
+        }
         self.role = role;
+        // Only now: the later epoch may be this node's own.
+        if was_writer && is_later && !self.is_writer() {
+            self.event(Event::Fenced { epoch: self.epoch.clone() });
+        }
         self.thaw();
         if !self.is_writer() {
             self.submit_held_again()?;
