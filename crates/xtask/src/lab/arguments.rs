@@ -16,7 +16,8 @@ pub enum Verb {
     Status(Status),
     /// End everything of a lab and remove it; nothing running is no failure
     Down(Down),
-    /// Run one node in the foreground, all its processes in one process group
+    /// Run one node in the foreground, all its processes in one process group; Ctrl-C or SIGTERM ends it in order.
+    /// Its files are in target/lab/NAME; both nodes of a pair name the same lab, which makes their credentials
     Node(Box<Node>),
     /// Become another program with no signal blocked: how a supervisor, which blocks some, starts its processes
     #[command(hide = true)]
@@ -77,22 +78,22 @@ pub struct Down {
 /// `cargo xtask lab node …`
 #[derive(Debug, Args)]
 pub struct Node {
-    /// Network namespace to run in, with the links lan0 and sync0 (`lab up` makes them)
+    /// Network namespace to run in, with the links lan0 and sync0 in networks of /24 (`lab up` makes one)
     #[arg(long, value_name = "NAMESPACE")]
     pub netns: String,
     /// Name of the node: a (the coordinator) or b
     #[arg(long, value_parser = ["a", "b"])]
     pub name: String,
-    /// Address of the other node, the synchronisation network's first; again for each. Default: those of the lab
+    /// Address of the other node; give it for sync0, and again for lan0. Default: those of the lab
     #[arg(long, value_name = "ADDRESS")]
     pub peer: Vec<IpAddr>,
     /// Resource address of the sample configuration
     #[arg(long, value_name = "ADDRESS", default_value_t = Topology::resource())]
     pub resource: IpAddr,
-    /// Own address on lan0
+    /// Own address on lan0. Default: the first that it has, else that of the lab
     #[arg(long, value_name = "ADDRESS")]
     pub lan: Option<IpAddr>,
-    /// Own address on sync0
+    /// Own address on sync0. Default: the first that it has, else that of the lab
     #[arg(long, value_name = "ADDRESS")]
     pub sync: Option<IpAddr>,
     /// Name of the lab, whose folder keeps the files of the node

@@ -17,10 +17,14 @@ use super::topology::Side;
 
 /// Makes the credentials of a lab in `folder`, unless they are there.
 pub(super) fn ensure(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    // Two nodes that start at the same time have one authority.
+    let lock = folder.join("lock");
+    let lock = fs::File::create(&lock).with_context(|| format!("making {}", lock.display()))?;
+    lock.lock().context("waiting for the credentials of the lab")?;
     if folder.join("pair.key").exists() {
         return Ok(());
     }
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let authority = authority().context("making the authority")?;
     write(&folder.join("ca.pem"), &authority.pem())?;
     for side in Side::BOTH {
@@ -67,7 +71,11 @@ mod tests {
     #[test]
     fn credentials_are_made_once() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        ensure(folder.path()).expect("credentials");
+        // Both nodes at once: one set.
+        std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| ensure(folder.path()))).collect();
+            starts.into_iter().for_each(|start| start.join().expect("no panic").expect("credentials"));
+        });
         let read = |name| fs::read_to_string(folder.path().join(name)).expect(name);
         let before: Vec<String> = ["ca.pem", "a.pem", "a.key", "b.pem", "b.key", "pair.key"].map(read).into();
         assert!(before[..5].iter().all(|pem| pem.starts_with("-----BEGIN ")));

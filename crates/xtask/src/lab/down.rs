@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::description::processes;
-use super::files::Files;
+use super::files::{Files, NodeFiles};
 use super::node::LOOK;
-use super::topology::{Namespace, Side, Topology};
+use super::supervisor::Processes;
+use super::topology::{Side, Topology};
 use super::{arguments, network};
 use crate::progress::{Step, say};
 use crate::{Workspace, packages};
@@ -45,10 +46,13 @@ pub(super) fn remove(topology: &Topology, files: &Files) -> anyhow::Result<()> {
     // Without `ip` nothing can have been made.
     let namespaces =
         if packages::is_installed(&packages::IPROUTE2) { network::existing(topology)? } else { Vec::new() };
-    if !namespaces.is_empty() {
+    // Nodes started by `lab node` may be in namespaces of somebody else, which stay.
+    let nodes: Vec<NodeFiles> = Side::BOTH.map(|side| files.node(side)).into();
+    let nodes: Vec<NodeFiles> = nodes.into_iter().filter(NodeFiles::is_running).collect();
+    if !namespaces.is_empty() || !nodes.is_empty() {
         network::require_root()?;
         let step = Step::start(format!("ending lab {}", topology.name));
-        end_nodes(topology, files, &namespaces)?;
+        end_nodes(&nodes);
         kill_rest(&namespaces)?;
         for namespace in &namespaces {
             network::delete(namespace)?;
@@ -61,33 +65,23 @@ pub(super) fn remove(topology: &Topology, files: &Files) -> anyhow::Result<()> {
     remove_folder(files.folder())
 }
 
-/// Asks the supervisors to end, and waits.
-fn end_nodes(topology: &Topology, files: &Files, namespaces: &[String]) -> anyhow::Result<()> {
-    let mut nodes = Vec::new();
-    for side in Side::BOTH {
-        let namespace = topology.namespace(Namespace::Node(side));
-        let Some(processes) = processes(&files.node(side)).filter(|_| namespaces.contains(&namespace)) else {
-            continue;
-        };
-        // The id counts only while it is a process of that node: after a crash it may be anyone's.
-        if network::processes(&namespace)?.contains(&processes.supervisor) {
-            // It may have ended just now.
-            let _ = kill(Pid::from_raw(processes.supervisor), Signal::SIGTERM);
-            nodes.push((namespace, processes.supervisor));
-        }
+/// Asks the supervisors to end, and waits; what does not end in time is killed with its group.
+fn end_nodes(nodes: &[NodeFiles]) {
+    let signal = |node: &NodeFiles, send: fn(&Processes) -> nix::Result<()>| {
+        // The lock says that the ids are still those of the node. It may have ended just now.
+        let processes = processes(node).filter(|_| node.is_running());
+        let _ = processes.as_ref().map(send);
+    };
+    for node in nodes {
+        signal(node, |processes| kill(Pid::from_raw(processes.supervisor), Signal::SIGTERM));
     }
     let deadline = Instant::now() + END_LIMIT;
-    while Instant::now() < deadline {
-        let mut left = false;
-        for (namespace, supervisor) in &nodes {
-            left |= network::processes(namespace)?.contains(supervisor);
-        }
-        if !left {
-            break;
-        }
+    while Instant::now() < deadline && nodes.iter().any(NodeFiles::is_running) {
         std::thread::sleep(LOOK);
     }
-    Ok(())
+    for node in nodes {
+        signal(node, |processes| killpg(Pid::from_raw(processes.group), Signal::SIGKILL));
+    }
 }
 
 /// Kills what is left in the namespaces: phones, and nodes whose supervisor is gone.

@@ -1,5 +1,6 @@
 //! Where a lab keeps its files: `target/lab/NAME/`, removed with it.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::topology::{Side, Topology};
@@ -114,6 +115,16 @@ impl NodeFiles {
     /// Address of its bus.
     pub(super) fn bus_address(&self) -> String {
         format!("unix:path={}", self.bus_socket().display())
+    }
+
+    /// Locked while a supervisor runs.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+
+    /// A supervisor runs, in whatever namespace.
+    pub(super) fn is_running(&self) -> bool {
+        File::open(self.lock()).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     /// The processes that run, as JSON.

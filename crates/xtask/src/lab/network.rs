@@ -104,6 +104,28 @@ pub(super) fn reset_addresses(namespace: &str, lan: IpAddr, synchronisation: IpA
     batch(namespace, &commands)
 }
 
+/// The first address of a node's link that is its own: not `resource`, which a crash may have left there.
+pub(super) fn own_address(namespace: &str, link: &str, resource: IpAddr) -> anyhow::Result<Option<IpAddr>> {
+    let listing = ip().args(["-netns", namespace, "-json", "addr", "show", "dev", link]).output();
+    let listing = listing.with_context(|| format!("listing the addresses of {link} in {namespace}"))?;
+    if !listing.status.success() {
+        return Err(failure(
+            String::from_utf8_lossy(&listing.stderr).trim().to_owned(),
+            format!("give {namespace} the links {LAN} and {SYNCHRONISATION}, or: cargo xtask lab up pair"),
+        ));
+    }
+    let links: serde_json::Value = serde_json::from_slice(&listing.stdout).context("reading `ip -json`")?;
+    Ok(first_global(&links, resource))
+}
+
+fn first_global(links: &serde_json::Value, resource: IpAddr) -> Option<IpAddr> {
+    let addresses = links.as_array()?.iter().filter_map(|link| link["addr_info"].as_array()).flatten();
+    addresses
+        .filter(|address| address["scope"] == "global")
+        .filter_map(|address| address["local"].as_str()?.parse().ok())
+        .find(|address: &IpAddr| *address != resource && address.is_ipv4() == resource.is_ipv4())
+}
+
 /// Sets the links of a node up or down.
 pub(super) fn set_links(namespace: &str, links: &[&str], up: bool) -> anyhow::Result<()> {
     let state = if up { "up" } else { "down" };
@@ -177,4 +199,22 @@ fn ip() -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Issue 2, contract: a node in namespaces of somebody else keeps the address it was given; a resource address left
+    /// behind and addresses of one link only are not its own.
+    #[test]
+    fn own_address_is_found() {
+        let links = serde_json::json!([{}, {"addr_info": [
+            {"local": "fe80::1", "scope": "link"}, {"local": "2001:db8::1", "scope": "global"},
+            {"local": "192.0.2.10", "scope": "global"}, {"local": "192.0.2.1", "scope": "global"}]}]);
+        let first = |resource: &str| first_global(&links, resource.parse().expect("an address"));
+        assert_eq!(first("192.0.2.10"), Some([192, 0, 2, 1].into()));
+        assert_eq!(first("192.0.2.1"), Some([192, 0, 2, 10].into()));
+        assert_eq!(first_global(&serde_json::json!([{"addr_info": []}]), Topology::resource()), None);
+    }
 }

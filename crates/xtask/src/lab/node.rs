@@ -13,8 +13,9 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getpgrp, getpid, setpgid};
 
 use super::files::{Files, NodeFiles};
-use super::topology::{Side, Topology};
+use super::topology::{LAN, PREFIX_LENGTH, SYNCHRONISATION, Side, Topology};
 use super::{arguments, bus, credentials, network, sample, supervisor};
+use crate::failure::failure;
 use crate::progress::say;
 use crate::{Workspace, packages, process};
 
@@ -38,7 +39,8 @@ pub(super) fn run(wish: &arguments::Node) -> anyhow::Result<()> {
     let side = Side::from_name(&wish.name).context("clap lets only a and b pass")?;
     let topology = Topology::new(&wish.lab, false)?;
     let files = Files::new(&workspace, &topology);
-    let node = Node::new(wish, side, &files);
+    let node = Node::new(wish, side, &files)?;
+    let _lock = lock(&files.node(side), wish)?;
     node.prepare(&files)?;
     network::reset_addresses(&wish.netns, node.lan, node.synchronisation)?;
     let signals = own_process_group()?;
@@ -47,6 +49,20 @@ pub(super) fn run(wish: &arguments::Node) -> anyhow::Result<()> {
         give_first_configuration(&workspace, &files);
     }
     supervisor::run(&workspace, &files.node(side), &signals)
+}
+
+/// The lock on a node's files, held until this process ends, however it ends.
+fn lock(files: &NodeFiles, wish: &arguments::Node) -> anyhow::Result<File> {
+    let path = files.lock();
+    let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| File::create(&path));
+    let lock = made.with_context(|| format!("making {}", path.display()))?;
+    lock.try_lock().map_err(|_| {
+        failure(
+            format!("node {} of lab {} runs already", wish.name, wish.lab),
+            "name another lab with --lab, or end that one: cargo xtask lab down",
+        )
+    })?;
+    Ok(lock)
 }
 
 /// What a node is started with.
@@ -61,21 +77,28 @@ struct Node {
 }
 
 impl Node {
-    fn new(wish: &arguments::Node, side: Side, files: &Files) -> Node {
+    fn new(wish: &arguments::Node, side: Side, files: &Files) -> anyhow::Result<Node> {
+        // What the links have already is kept: the namespace may be somebody else's, with networks of their own.
+        let own = |given: Option<IpAddr>, link| match given {
+            Some(address) => Ok(Some(address)),
+            None => network::own_address(&wish.netns, link, wish.resource),
+        };
+        let lan = own(wish.lan, LAN)?.unwrap_or(Topology::lan(side));
+        let synchronisation = own(wish.sync, SYNCHRONISATION)?.unwrap_or(Topology::synchronisation(side));
         let peers = if wish.peer.is_empty() {
             vec![Topology::synchronisation(side.other()), Topology::lan(side.other())]
         } else {
             wish.peer.clone()
         };
-        Node {
+        Ok(Node {
             side,
-            lan: wish.lan.unwrap_or(Topology::lan(side)),
-            synchronisation: wish.sync.unwrap_or(Topology::synchronisation(side)),
+            lan,
+            synchronisation,
             peers,
             resource: wish.resource,
             files: files.node(side),
             credentials: files.credentials(),
-        }
+        })
     }
 
     /// Everything that the processes read, and the folders that they write to.
@@ -88,7 +111,8 @@ impl Node {
         credentials::ensure(&self.credentials)?;
         write(&self.files.identity(), &self.identity())?;
         write(&self.files.bus_configuration(), &bus::configuration(&self.files))?;
-        ensure_configuration(lab, &self.addresses()?)
+        // The other node gets the coordinator's.
+        if self.side == Side::A { ensure_configuration(lab, &self.addresses()) } else { Ok(()) }
     }
 
     /// `node.toml`.
@@ -114,23 +138,47 @@ impl Node {
         )
     }
 
-    /// Addresses for the sample configuration: the other node's are those it is reached at.
-    fn addresses(&self) -> anyhow::Result<sample::Addresses> {
-        let synchronisation = *self.peers.first().context("a peer has at least one address")?;
-        let lan = self.peers.get(1).copied().unwrap_or(Topology::lan(self.side.other()));
+    /// Addresses for the sample configuration: of those that the other node is reached at, the one in each network.
+    fn addresses(&self) -> sample::Addresses {
         let own = [self.lan, self.synchronisation];
-        let other = [lan, synchronisation];
+        let usual = [Topology::lan(self.side.other()), Topology::synchronisation(self.side.other())];
+        let in_network = |own: IpAddr| self.peers.iter().copied().find(|peer| same_network(own, *peer));
+        let other = [0, 1].map(|link| in_network(own[link]).unwrap_or(usual[link]));
         let nodes = if self.side == Side::A { [own, other] } else { [other, own] };
-        Ok(sample::Addresses { nodes, resource: self.resource })
+        sample::Addresses { nodes, resource: self.resource }
+    }
+}
+
+/// Whether both are in one network of [`PREFIX_LENGTH`].
+fn same_network(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            (one.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(PREFIX_LENGTH)
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            (one.to_bits() ^ other.to_bits()).leading_zeros() >= u32::from(PREFIX_LENGTH)
+        }
+        _ => false,
     }
 }
 
 /// Writes the sample configuration of a lab, unless it has one.
+///
+/// # Errors
+/// The addresses do not fit together: no store would take it.
 pub(super) fn ensure_configuration(lab: &Files, addresses: &sample::Addresses) -> anyhow::Result<()> {
     if lab.configuration().exists() {
         return Ok(());
     }
-    write(&lab.configuration(), &sample::configuration(addresses)?.to_text())
+    let text = sample::configuration(addresses)?.to_text();
+    if let Err(problems) = model::Config::parse(&text) {
+        let problems: Vec<String> = problems.iter().map(model::Problem::to_string).collect();
+        return Err(failure(
+            format!("the addresses do not fit together: {}", problems.join("; ")),
+            "give --peer twice, the address on sync0 and the one on lan0, and --resource in the network of lan0",
+        ));
+    }
+    write(&lab.configuration(), &text)
 }
 
 /// A whole file or none: another process may be reading.

@@ -152,6 +152,8 @@ impl Pair {
             "--no-build",
             "--no-configuration",
         ]);
+        command.arg("--lan").arg(Topology::lan(side).to_string());
+        command.arg("--sync").arg(Topology::synchronisation(side).to_string());
         command.arg("--netns").arg(self.topology.namespace(Namespace::Node(side)));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         process::run(&mut command)

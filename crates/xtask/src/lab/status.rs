@@ -100,7 +100,8 @@ impl Status {
 
 /// Asks both nodes of a lab.
 pub(super) fn ask(workspace: &Workspace, topology: &Topology, files: &Files) -> anyhow::Result<Status> {
-    let running = !network::existing(topology)?.is_empty();
+    let nodes_run = Side::BOTH.iter().any(|side| files.node(*side).is_running());
+    let running = nodes_run || !network::existing(topology)?.is_empty();
     // Both at once: a node that does not answer costs time.
     let nodes = std::thread::scope(|scope| {
         let asked = Side::BOTH.map(|side| {
