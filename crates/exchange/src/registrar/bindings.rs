@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use model::Time;
-use sip::Uri;
+use sip::{SipUri, Uri};
 
 use crate::timers::{TimerHandle, Timers};
 use crate::{Destination, Flow, Transport};
@@ -122,6 +122,18 @@ impl Bindings {
     pub(crate) fn of_instance(&self, account: &str, instance: &str, contact: &Uri) -> Vec<BindingId> {
         self.registered(account)
             .filter(|(_, other)| other.instance.as_deref() == Some(instance))
+            .filter(|(_, other)| !other.contact.is_equivalent(contact))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// Bindings whose connection is gone and whose phone registers again from the same place under another contact: many
+    /// phones make up a new user part at each start.
+    pub(crate) fn left_behind(&self, account: &str, contact: &Uri) -> Vec<BindingId> {
+        let place = |uri: &Uri| uri.as_sip().and_then(SipUri::target_address);
+        let Some(here) = place(contact) else { return Vec::new() };
+        self.registered(account)
+            .filter(|(_, other)| other.flow.is_none() && place(&other.contact) == Some(here))
             .filter(|(_, other)| !other.contact.is_equivalent(contact))
             .map(|(id, _)| id)
             .collect()

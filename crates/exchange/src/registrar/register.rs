@@ -159,6 +159,9 @@ impl Registration<'_> {
                 self.remove(core, bindings, id);
             }
         }
+        for id in bindings.left_behind(self.account, &contact.uri) {
+            self.remove(core, bindings, id);
+        }
         self.make_room(core, bindings, &contact.uri);
         let q_thousandths = contact.params.has("q").then(|| contact.q_thousandths());
         let binding = Binding {

@@ -412,6 +412,22 @@ fn tcp_phone_after_a_takeover() {
     }
 }
 
+/// A phone on TCP that starts anew at the same place with another user part is rung once: what it left behind goes.
+#[test]
+fn tcp_phone_restarted() {
+    let mut town = Town::new();
+    for connection in 1..=2 {
+        let mut phone = Phone::tcp("104", &format!("10.20.0.104:3100{connection}"), connection);
+        let mut request = phone.register_request(600);
+        let contact = format!("<sip:104-{connection}@10.20.0.104:6060;transport=tcp>");
+        request.headers.set(name::CONTACT, contact);
+        assert_eq!(phone.transact(&mut town, &request).1.code(), 200);
+        assert_eq!(town.exchange.registrations().len(), 1);
+        assert!(town.exchange.registrations()[0].contact.contains(&format!("104-{connection}@")));
+        town.input(Input::FlowClosed { flow: phone.flow });
+    }
+}
+
 /// A node that does not serve answers nothing, and keeps its registrations.
 #[test]
 fn not_serving() {

@@ -66,7 +66,7 @@ pub(super) fn configuration(addresses: &Addresses) -> anyhow::Result<Config> {
             registration_min: Duration::from_secs(30),
             registration_default: Duration::from_hours(1),
             registration_max: Duration::from_hours(2),
-            contacts_max: 8,
+            contacts_max: 32,
             nonce_life: Duration::from_mins(5),
         },
         media: Media { port_min: 10_000, port_max: 20_000 },
