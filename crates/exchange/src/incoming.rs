@@ -1,6 +1,8 @@
 //! A request as it arrived, with the headers that every step needs already read.
 
-use sip::{CSeq, HeaderError, Method, NameAddr, Request, Response, Via, name};
+use std::net::SocketAddr;
+
+use sip::{CSeq, HeaderError, Method, NameAddr, Request, Response, Uri, Via, name};
 
 use crate::{Destination, Flow, Transport};
 
@@ -54,6 +56,20 @@ pub(crate) fn response_destination(flow: &Flow, via: &Via) -> Destination {
         flow.remote.set_port(via.port.unwrap_or(SIP_PORT));
     }
     Destination::Flow(flow)
+}
+
+/// The address in the Contact of a phone that sends from `source`, and the transport it asks for, when there is no NAT
+/// between: then its packets come from the host that it names. The port may be another one.
+pub(crate) fn direct_contact(contact: &Uri, source: &Flow) -> Option<(Option<Transport>, SocketAddr)> {
+    let uri = contact.as_sip()?;
+    let remote = uri.target_address()?;
+    let wished = match uri.transport() {
+        None => None,
+        Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
+        Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
+        Some(_) => return None,
+    };
+    (remote.ip().to_canonical() == source.remote.ip().to_canonical()).then_some((wished, remote))
 }
 
 /// A tag for responses without a transaction: the same for each copy of a request (RFC 3261 section 8.2.7).

@@ -8,11 +8,11 @@ use sip::{Method, Request, Response, Uri, name};
 
 use super::Dialog;
 use super::session_timer::{SessionTimer, carry_on};
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, direct_contact};
 use crate::signalling::{Signalling, allow, contact};
 use crate::timers::TimerHandle;
 use crate::transaction::{ClientId, ServerId, origin};
-use crate::{Destination, Side, Transport};
+use crate::{Destination, Flow, Side, Transport};
 
 /// Names one leg within its call; the caller's is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,10 +87,10 @@ impl Leg {
         origin(&self.destination).1
     }
 
-    /// Where requests within the dialog go. A phone is reached the way it came, whatever its Contact says: it may be
-    /// behind a NAT. An exchange is reached by route set and Contact (RFC 3261 section 12.2.1.1) when these are addresses.
+    /// Where requests within the dialog go. A phone behind a NAT is reached the way it came, whatever its Contact says;
+    /// an exchange by route set and Contact (RFC 3261 section 12.2.1.1) when these are addresses.
     pub(crate) fn next_hop(&self) -> Destination {
-        let Party::Trunk(_) = self.party else { return self.destination };
+        let Party::Trunk(_) = self.party else { return self.way_to_phone() };
         let Uri::Sip(uri) = self.dialog.next_hop() else { return self.destination };
         let Some(remote) = uri.target_address() else { return self.destination };
         let (mut transport, local) = origin(&self.destination);
@@ -116,6 +116,19 @@ impl Leg {
             self.destination = Destination::Flow(incoming.flow);
         }
         is_in_order
+    }
+
+    /// A connection that stands is used; over UDP, a phone that is not behind a NAT listens at its Contact.
+    fn way_to_phone(&self) -> Destination {
+        match self.destination {
+            Destination::Flow(flow) if flow.transport == Transport::Udp => {
+                match direct_contact(self.dialog.next_hop(), &flow) {
+                    Some((None | Some(Transport::Udp), remote)) => Destination::Flow(Flow { remote, ..flow }),
+                    _ => self.destination,
+                }
+            }
+            _ => self.destination,
+        }
     }
 
     /// A request within the dialog that may change the session.

@@ -4,11 +4,11 @@
 //! from the network or from the peer node, must not bring it back (RFC 3261 section 10.3, step 7).
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use model::Time;
 use sip::{SipUri, Uri};
 
+use crate::incoming::direct_contact;
 use crate::timers::{TimerHandle, Timers};
 use crate::{Destination, Flow, Transport};
 
@@ -44,7 +44,7 @@ impl Binding {
         if self.flow.is_some_and(|flow| flow.transport == Transport::Tcp) {
             return way_back;
         }
-        let Some((wished, remote)) = self.direct_contact() else { return way_back };
+        let Some((wished, remote)) = direct_contact(&self.contact, &self.source) else { return way_back };
         let local = self.source.local;
         match (wished.unwrap_or(self.source.transport), self.flow) {
             (Transport::Udp, Some(flow)) => Some(Destination::Flow(Flow { remote, ..flow })),
@@ -52,19 +52,6 @@ impl Binding {
             (Transport::Udp, None) => None,
             (transport @ Transport::Tcp, _) => Some(Destination::Address { transport, local, remote }),
         }
-    }
-
-    /// The address in the Contact and the transport it asks for, when the phone is not behind a NAT.
-    fn direct_contact(&self) -> Option<(Option<Transport>, SocketAddr)> {
-        let Uri::Sip(uri) = &self.contact else { return None };
-        let remote = uri.target_address()?;
-        let wished = match uri.transport() {
-            None => None,
-            Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
-            Some(_) => return None,
-        };
-        (remote.ip().to_canonical() == self.source.remote.ip().to_canonical()).then_some((wished, remote))
     }
 
     /// Whether a request that came over `flow` is of the phone of this binding.

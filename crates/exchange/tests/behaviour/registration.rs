@@ -379,6 +379,34 @@ fn contact_of_another_port() {
     }
 }
 
+/// RFC 3261 section 12.2.1.1: within a call too, a phone with no NAT between gets requests at its Contact, another one
+/// where it called from.
+#[test]
+fn caller_with_contact_of_another_port() {
+    for (contact, told_at) in [
+        ("<sip:101@10.20.0.101:6060>", "10.20.0.101:6060"),
+        ("<sip:101@192.168.7.7:6060>", "10.20.0.101:31000"),
+    ] {
+        let mut town = Town::new();
+        let mut bob = town.registered("104", "10.20.0.104:5060");
+        let mut alice = Phone::new("101", "10.20.0.101:31000");
+        let body = alice.sdp("sendrecv");
+        let invite = alice.call_with(&mut town, "104", |invite| {
+            invite.headers.set(name::CONTACT, contact);
+            invite.set_body("application/sdp", body);
+        });
+        let rung = bob.expect_request(&mut town, &Method::INVITE);
+        let body = bob.sdp("sendrecv");
+        bob.respond(&mut town, &rung, 200, Some(body));
+        bob.expect_request(&mut town, &Method::ACK);
+        let answer = alice.expect(&mut town, 200);
+        alice.acknowledge(&mut town, &invite, &answer);
+        bob.hang_up(&mut town);
+        alice.flow.remote = told_at.parse().unwrap();
+        alice.expect_bye(&mut town);
+    }
+}
+
 /// Row H12: after a takeover a phone on TCP has no connection to this node yet. When nothing is between, it is connected
 /// to at its Contact; else it cannot be called until it is back.
 #[test]
