@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use daemon::NodeIdentity;
 use daemon::bus::store::{self, Change, Outcome, StoreStatus};
 use daemon::memfd;
 use model::NodeName;
@@ -12,12 +13,15 @@ use zbus::object_server::SignalEmitter;
 use crate::clock::Period;
 use crate::configuration;
 use crate::handle::{CoreHandle, InForce};
+use crate::pairing;
 use crate::registers::{self, RecordError};
 use crate::view::{View, ViewError};
 
 /// The object on the bus.
 pub struct Store {
     node: NodeName,
+    /// Nodes of the pair
+    pair: Vec<NodeName>,
     core: CoreHandle,
 }
 
@@ -52,7 +56,7 @@ impl Store {
             fdo::Error::InvalidArgs(format!("the configuration is no UTF-8 text: {error}"))
         })?;
         let (id, author) = (change.transaction_id.clone(), change.author.clone());
-        let outcome = configuration::apply(&self.core, change, text).await.map_err(failed)?;
+        let outcome = configuration::apply(&self.core, &self.pair, change, text).await.map_err(failed)?;
         log::info!(transaction = id.as_str(), author = author.as_str(), applied = outcome.applied,
             revision = outcome.revision, rows = outcome.rows, protected = outcome.protected,
             problems = outcome.problems.len(); "a change was decided");
@@ -89,10 +93,10 @@ impl Store {
 }
 
 impl Store {
-    /// The object for the store of `node`.
+    /// The object for the store of a node.
     #[must_use]
-    pub fn new(node: NodeName, core: CoreHandle) -> Store {
-        Store { node, core }
+    pub fn new(identity: &NodeIdentity, core: CoreHandle) -> Store {
+        Store { node: identity.name.clone(), pair: pairing::nodes(identity), core }
     }
 
     async fn list(

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use daemon::bus::store;
 use ledger::{Action, Outcome, Refusal, Row, Transaction};
-use model::{Config, Private};
+use model::{Config, NodeName, Private};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::clock;
 use crate::handle::{Command, CoreHandle, Gone, InForce, Submission};
+use crate::pairing;
 use crate::view::object_of;
 
 /// How often a change is checked again because others came in between.
@@ -40,12 +41,13 @@ pub enum ApplyError {
     Check(#[from] tokio::task::JoinError),
 }
 
-/// Replaces the configuration by `text`, all or nothing (rows U1, U8, U10 to U15).
+/// Replaces the configuration of a node of `pair` by `text`, all or nothing (rows U1, U8, U10 to U15).
 ///
 /// # Errors
 /// [`ApplyError`]: it is not known whether the change was stored; repeat it under the same name.
 pub async fn apply(
     core: &CoreHandle,
+    pair: &[NodeName],
     change: store::Change,
     text: String,
 ) -> Result<store::Outcome, ApplyError> {
@@ -67,6 +69,10 @@ pub async fn apply(
     };
     for _ in 0..ATTEMPTS_MAX {
         let in_force = core.in_force();
+        let torn = pairing::missing(pair, &in_force.objects, &config);
+        if !torn.is_empty() {
+            return Ok(refused(id, in_force.revision, torn));
+        }
         if change.base_revision != 0 && change.base_revision != in_force.revision {
             return Ok(refused(
                 id,
@@ -76,7 +82,9 @@ pub async fn apply(
         }
         let rows = rows_between(&in_force, &config).await?;
         if rows.is_empty() {
-            return Ok(unchanged(id, in_force.revision));
+            let ledger = core.status().await?.ledger;
+            let protected = ledger.peer_connected && ledger.unprotected == 0;
+            return Ok(unchanged(id, in_force.revision, protected));
         }
         let transaction = transaction_of(&change, rows);
         let touched = transaction.rows.len();
@@ -239,8 +247,8 @@ fn said(problem: model::Problem) -> store::Problem {
     store::Problem { path: problem.path, line: problem.line, message: problem.message }
 }
 
-fn unchanged(transaction_id: String, revision: u64) -> store::Outcome {
-    store::Outcome { transaction_id, applied: true, revision, protected: true, rows: 0, problems: Vec::new() }
+fn unchanged(transaction_id: String, revision: u64, protected: bool) -> store::Outcome {
+    store::Outcome { transaction_id, applied: true, revision, protected, rows: 0, problems: Vec::new() }
 }
 
 fn refused(transaction_id: String, revision: u64, problems: Vec<store::Problem>) -> store::Outcome {

@@ -15,6 +15,7 @@ pub mod configuration;
 pub mod core;
 pub mod disk;
 pub mod handle;
+pub mod pairing;
 pub mod peer;
 pub mod registers;
 pub mod role;
@@ -53,7 +54,7 @@ pub async fn serve(identity: NodeIdentity) -> anyhow::Result<()> {
     tokio::spawn(bus::announce_revisions(connection.clone(), core.clone()));
     let freezes = tokio::spawn(role::serve_freezes(core.clone(), connection.clone()));
     let peer = tokio::spawn(peer::serve(identity.clone(), core.clone()));
-    bus::serve(&connection, bus::Store::new(identity.name.clone(), core.clone()))
+    bus::serve(&connection, bus::Store::new(&identity, core.clone()))
         .await
         .context("serving the store on the bus")?;
     daemon::readiness::ready("storing");

@@ -101,7 +101,7 @@ fn people(outcome: &Outcome) -> anyhow::Result<String> {
     let protection = if outcome.protected {
         "on the disks of both nodes"
     } else {
-        "on this node's disk only: the peer has not confirmed it yet, and gets it as soon as it can"
+        "on this node's disk only: no peer has confirmed it, one that is away gets it when it is back"
     };
     Ok(format!(
         "revision {} in force, {} object(s) changed, {protection} (transaction {})\n",
