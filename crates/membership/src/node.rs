@@ -238,8 +238,13 @@ impl Membership {
 
     fn set_carrier(&mut self, now: Time, link: LinkIndex, up: bool) {
         let before = self.links.required_up();
+        let comes_up = up && !self.links.iter().nth(link.0).is_some_and(|link| link.up);
         self.links.set_carrier(now, link, up);
         self.speak |= before != self.links.required_up();
+        if comes_up && self.peer.as_ref().is_some_and(|peer| peer.lost) {
+            // Behind this cable the peer may have gone on; it is heard first.
+            self.listen_until = self.listen_until.max(now + self.timers.listen);
+        }
     }
 
     /// Everything that follows from an input or from time alone.

@@ -112,7 +112,8 @@ fn an_unfit_standby_does_not_take() {
         pair.run(ms(5_000));
         assert_eq!(pair.role(B), Role::Standby, "{ill:?}");
         pair.input(B, well);
-        pair.run(ms(10));
+        // Half a lease, for a peer that speaks behind a cable that was out.
+        pair.run(ms(520));
         assert_eq!(pair.role(B), Role::Active, "{ill:?}");
     }
 }
@@ -154,4 +155,26 @@ fn the_dead_node_comes_back_as_standby() {
     pair.run(ms(20_000));
     assert_eq!((pair.role(A), pair.role(B)), (Role::Standby, Role::Active));
     assert_eq!(pair.gap, ms(0));
+}
+
+/// H3, H19: a node that was cut off on every path listens before it takes: what serves behind the cable goes on.
+#[test]
+fn a_cable_that_comes_back_is_listened_to_first() {
+    let mut pair = Pair::serving();
+    for up in [false, true] {
+        for link in 0..2 {
+            pair.input(A, Input::LinkState { link: LinkIndex(link), up });
+        }
+        pair.run(ms(45));
+        if up {
+            pair.heal()
+        } else {
+            pair.partition()
+        }
+        pair.run(ms(3_000));
+        assert_eq!((pair.role(A), pair.role(B)), (Role::Standby, Role::Active), "links up: {up}");
+    }
+    let two_owners = |event: &Event| matches!(event, Event::TwoOwners { .. });
+    assert_eq!(pair.nodes[B].count(two_owners), 0);
+    assert_eq!(pair.overlap, ms(0));
 }
