@@ -50,6 +50,10 @@ fn nothing_confirmed_is_lost_in_twenty_power_cuts() -> Result<()> {
         bench.pair.await_role(survivor, "active").with_context(|| format!("cut {cut}"))?;
         probe.wait_for_answer(Instant::now(), STEP).with_context(|| format!("cut {cut}: nobody answers"))?;
         let gap = probe.gap_around(fault).context("the probe has heard nobody")?;
+        ensure!(
+            took_from_a_silent_peer(&bench, survivor)?,
+            "cut {cut}: a planned switchover, not a takeover"
+        );
         let after: BTreeSet<String> = records(&bench, survivor)?.into_iter().collect();
         let lost: Vec<_> = known.difference(&after).collect();
         println!(
@@ -74,6 +78,13 @@ fn nothing_confirmed_is_lost_in_twenty_power_cuts() -> Result<()> {
         gaps[CUTS - 1].as_millis()
     );
     Ok(())
+}
+
+/// The node serves since it lost its peer, not since that one handed over.
+fn took_from_a_silent_peer(bench: &Bench, side: Side) -> Result<bool> {
+    let status: Value = serde_json::from_str(&bench.pair.tandemctl(side, &["ha", "status", "--json"])?)
+        .context("read the status of the pair")?;
+    Ok(status["reason"].as_str().is_some_and(|reason| reason.contains("silent")))
 }
 
 /// Unique names of the call records that a node has.

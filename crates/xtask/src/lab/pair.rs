@@ -255,7 +255,9 @@ impl Pair {
         self.files.node(side).log()
     }
 
-    /// Takes the power from a node: first its links go (nothing says good-bye), then SIGKILL to all its processes.
+    /// Takes the power from a node: all its processes stop, its links go, then SIGKILL. In this order nothing says
+    /// good-bye: not the agent, which would hand over when it sees a link go, and not the kernel, which would close
+    /// the connections of a killed process.
     ///
     /// # Errors
     /// The node does not run, or its links cannot be set.
@@ -263,11 +265,13 @@ impl Pair {
         let namespace = self.topology.namespace(Namespace::Node(side));
         let processes =
             processes(&self.files.node(side)).with_context(|| format!("node {side} does not run"))?;
+        let signal = |signal| match killpg(Pid::from_raw(processes.group), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => bail!("sending {signal} to node {side}: {error}"),
+        };
+        signal(Signal::SIGSTOP)?;
         network::set_links(&namespace, &[LAN, SYNCHRONISATION], false)?;
-        match killpg(Pid::from_raw(processes.group), Signal::SIGKILL) {
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(error) => bail!("killing node {side}: {error}"),
-        }
+        signal(Signal::SIGKILL)?;
         // Nobody of the group may linger; and whoever left the group is on the same node.
         down::kill_rest(&[namespace])?;
         let _ = fs::remove_file(self.files.node(side).processes());
