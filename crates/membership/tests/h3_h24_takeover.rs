@@ -167,9 +167,9 @@ fn a_cable_that_comes_back_is_listened_to_first() {
         }
         pair.run(ms(45));
         if up {
-            pair.heal()
+            pair.heal();
         } else {
-            pair.partition()
+            pair.partition();
         }
         pair.run(ms(3_000));
         assert_eq!((pair.role(A), pair.role(B)), (Role::Standby, Role::Active), "links up: {up}");
