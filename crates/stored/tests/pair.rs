@@ -168,7 +168,7 @@ impl Agent {
 /// An agent on the bus of `node`.
 async fn agent(node: &Node, role: &'static str, epoch: u64) -> (zbus::Connection, mpsc::Receiver<()>) {
     let (flushed, has_flushed) = mpsc::channel(8);
-    let connection = daemon::bus::connect_once(Some(&node.bus.address)).await.expect("bus");
+    let connection = daemon::bus::connect_once(Some(node.bus.address())).await.expect("bus");
     let agent = Agent { role, epoch, active_node: "a", flushed };
     connection.object_server().at(cluster::PATH, agent).await.expect("object");
     connection.request_name(cluster::NAME).await.expect("name");

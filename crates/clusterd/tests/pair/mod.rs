@@ -12,6 +12,8 @@
 #[path = "../../../netio/tests/namespace/mod.rs"]
 pub mod namespace;
 mod node;
+#[path = "../../../daemon/tests/private_bus/mod.rs"]
+mod private_bus;
 mod probe;
 
 use std::time::{Duration, Instant};

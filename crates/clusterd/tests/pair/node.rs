@@ -3,9 +3,7 @@
 #![allow(clippy::print_stderr)] // a failing test shows the log
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -18,13 +16,13 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::namespace::Namespace;
+use super::private_bus::PrivateBus;
 
 /// A node of the pair; its processes end with it.
 pub struct Node {
     pub namespace: Namespace,
     folder: TempDir,
-    bus: Child,
-    bus_address: String,
+    bus: PrivateBus,
     store: Arc<Mutex<(u64, String)>>,
     runtime: Runtime,
     connection: zbus::Connection,
@@ -53,12 +51,12 @@ impl Node {
             path("run").display(),
         );
         fs::write(path("node.toml"), node_file).unwrap();
-        let (bus, bus_address) = start_bus(&path("bus"));
+        let bus = PrivateBus::start();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let store = Arc::new(Mutex::new((1, configuration.to_owned())));
-        let connection = runtime.block_on(serve_store(&bus_address, Arc::clone(&store))).unwrap();
-        Node { namespace, folder, bus, bus_address, store, runtime, connection, agent: None }
+        let connection = runtime.block_on(serve_store(bus.address(), Arc::clone(&store))).unwrap();
+        Node { namespace, folder, bus, store, runtime, connection, agent: None }
     }
 
     pub fn start_agent(&mut self) {
@@ -67,7 +65,7 @@ impl Node {
             Command::new(env!("CARGO_BIN_EXE_clusterd"))
                 .arg("--node")
                 .arg(self.folder.path().join("node.toml"))
-                .env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus_address)
+                .env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address())
                 .env("TANDEM_LOG", "debug")
                 .stdin(Stdio::null())
                 .stderr(log)
@@ -128,8 +126,7 @@ impl Node {
     }
 
     pub fn kill_bus(&mut self) {
-        self.bus.kill().unwrap();
-        self.bus.wait().unwrap();
+        self.bus.stop();
     }
 
     pub fn holds(&self, address: &str) -> bool {
@@ -146,25 +143,12 @@ impl Drop for Node {
         if std::thread::panicking() {
             eprintln!("---- log of {} ----\n{}", self.folder.path().display(), self.log());
         }
-        for child in [&mut self.bus].into_iter().chain(&mut self.agent) {
+        if let Some(child) = &mut self.agent {
             // It may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
-}
-
-fn start_bus(socket: &Path) -> (Child, String) {
-    let mut bus = Command::new("dbus-daemon")
-        .args(["--session", "--nofork", "--nopidfile", "--print-address"])
-        .arg(format!("--address=unix:path={}", socket.display()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("dbus-daemon (Debian package dbus-daemon)");
-    let mut address = String::new();
-    BufReader::new(bus.stdout.take().unwrap()).read_line(&mut address).unwrap();
-    (bus, address.trim().to_owned())
 }
 
 /// A store with nothing but a configuration; flushing is done at once.

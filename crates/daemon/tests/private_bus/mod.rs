@@ -1,4 +1,5 @@
-//! A bus of this test's own.
+//! A bus of a test's own. The tests of the other daemons take this file by its path.
+#![allow(dead_code)] // each of them uses its part
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +28,12 @@ impl PrivateBus {
         let output = process.stdout.take().expect("piped");
         BufReader::new(output).read_line(&mut address).expect("address");
         PrivateBus { process, address: address.trim().to_owned(), _folder: folder }
+    }
+
+    /// Ends it before its time.
+    pub fn stop(&mut self) {
+        self.process.kill().expect("a child");
+        self.process.wait().expect("a child");
     }
 
     /// Where it listens.

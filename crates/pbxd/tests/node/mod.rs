@@ -1,8 +1,7 @@
 //! One node on loopback: the real daemon on a bus of its own, between a store and an agent that the test plays.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +13,11 @@ use daemon::zbus::{self, Connection, fdo};
 use tempfile::TempDir;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, timeout};
+
+#[path = "../../../daemon/tests/private_bus/mod.rs"]
+mod private_bus;
+
+use private_bus::PrivateBus;
 
 /// Everything that is waited for comes within this time.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -81,7 +85,7 @@ pub struct Node {
     records: Arc<Mutex<Vec<String>>>,
     // In this order they end.
     daemon: Process,
-    bus: Process,
+    bus: PrivateBus,
     _folder: TempDir,
 }
 
@@ -89,9 +93,9 @@ impl Node {
     /// Starts bus, store and daemon; no agent yet. Hosts at 127.0.0.2 are a trunk.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let (bus, address) = start_bus(&folder);
+        let bus = PrivateBus::start();
         let connection =
-            zbus::connection::Builder::address(address.as_str()).build().await.expect("the private bus");
+            zbus::connection::Builder::address(bus.address()).build().await.expect("the private bus");
         let sip = free_address();
         let text = format!(
             "[system]\ndomain = \"pbx.example.com\"\n[sip]\nport = {}\n\
@@ -103,7 +107,7 @@ impl Node {
         let object = Store { text, records: Arc::clone(&records) };
         connection.object_server().at(store::PATH, object).await.expect("the object of the store");
         connection.request_name(store::NAME).await.expect("the name of the store");
-        let daemon = start_daemon(&folder, &address);
+        let daemon = start_daemon(&folder, bus.address());
         let node = Node { sip, connection, records, daemon, bus, _folder: folder };
         node.until("the daemon runs the configuration", async |node| {
             node.status().await.is_some_and(|s| s.revision == 1)
@@ -132,7 +136,7 @@ impl Node {
 
     /// The bus dies.
     pub fn stop_bus(&mut self) {
-        self.bus.0.kill().expect("a child");
+        self.bus.stop();
     }
 
     /// How the daemon ends.
@@ -179,20 +183,6 @@ impl Node {
 /// An address with a port that nobody has.
 fn free_address() -> SocketAddr {
     std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port")
-}
-
-fn start_bus(folder: &TempDir) -> (Process, String) {
-    let listen = format!("unix:path={}", folder.path().join("bus").display());
-    let mut process = Command::new("dbus-daemon")
-        .args(["--session", "--nofork", "--nopidfile", "--print-address", "--address", &listen])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("dbus-daemon (Debian package dbus-daemon)");
-    let mut address = String::new();
-    let output = process.stdout.take().expect("piped");
-    BufReader::new(output).read_line(&mut address).expect("an address");
-    (Process(process), address.trim().to_owned())
 }
 
 fn start_daemon(folder: &TempDir, bus: &str) -> Process {

@@ -2,7 +2,6 @@
 
 #![allow(dead_code)] // each test file uses its part
 
-use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -13,39 +12,15 @@ use daemon::bus::store::{Change, Outcome, StoreProxy, StoreStatus};
 use daemon::memfd;
 use tempfile::TempDir;
 
+#[path = "../../../daemon/tests/private_bus/mod.rs"]
+mod private_bus;
+
+pub use private_bus::PrivateBus;
+
 /// Nothing in a test takes longer.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 /// Pause between two looks at a condition.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// A `dbus-daemon` that ends with this value.
-pub struct PrivateBus {
-    process: Child,
-    pub address: String,
-}
-
-impl PrivateBus {
-    fn start(folder: &Path) -> PrivateBus {
-        let listen = format!("unix:path={}", folder.join("bus").display());
-        let mut process = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--nopidfile", "--print-address", "--address", &listen])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("dbus-daemon (Debian package dbus-daemon)");
-        let mut address = String::new();
-        let output = process.stdout.take().expect("piped");
-        BufReader::new(output).read_line(&mut address).expect("address");
-        PrivateBus { process, address: address.trim().to_owned() }
-    }
-}
-
-impl Drop for PrivateBus {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// A node: its folder, its bus and, while it runs, its store.
 pub struct Node {
@@ -71,8 +46,8 @@ impl Node {
     async fn new(node_file: impl FnOnce(&Path) -> String) -> Node {
         let folder = tempfile::tempdir().expect("temporary folder");
         std::fs::write(folder.path().join("node.toml"), node_file(folder.path())).expect("node file");
-        let bus = PrivateBus::start(folder.path());
-        let connection = daemon::bus::connect_once(Some(&bus.address)).await.expect("bus");
+        let bus = PrivateBus::start();
+        let connection = daemon::bus::connect_once(Some(bus.address())).await.expect("bus");
         Node { folder, bus, connection, process: None }
     }
 
@@ -91,7 +66,7 @@ impl Node {
         command
             .arg("--node")
             .arg(self.path("node.toml"))
-            .env("DBUS_SYSTEM_BUS_ADDRESS", &self.bus.address)
+            .env("DBUS_SYSTEM_BUS_ADDRESS", self.bus.address())
             .env("TANDEM_LOG", "info,stored=debug")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
