@@ -164,9 +164,10 @@ pub(super) fn require_root() -> anyhow::Result<()> {
     if nix::unistd::geteuid().is_root() {
         return Ok(());
     }
+    let words: Vec<String> = std::env::args().skip(1).collect();
     Err(failure(
         "the lab makes network namespaces, which only root may",
-        "sudo -E env PATH=\"$PATH\" cargo xtask lab …",
+        format!("sudo -E env PATH=\"$PATH\" cargo xtask {}", words.join(" ")),
     ))
 }
 
