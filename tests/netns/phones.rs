@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tests::pjsip::Pjsip;
-use xtask::lab::{Account, Description, Options, Pair};
+use xtask::lab::{Account, Description, Options, Pair, Side};
 use xtask::peers::baresip::Baresip;
 use xtask::peers::{baresip, wait_for};
 
@@ -103,6 +103,19 @@ impl Bench {
         let mut phone = Pjsip::start(&python, &self.folder.join(format!("pjsip-{user}")), &settings)?;
         phone.register()?;
         Ok(phone)
+    }
+}
+
+impl Drop for Bench {
+    /// Keeps the logs of the nodes beside those of the phones: a failing test needs both, and the lab takes its own along.
+    fn drop(&mut self) {
+        for side in Side::BOTH {
+            let kept = self.folder.join(format!("node-{side}"));
+            let _ = std::fs::create_dir_all(&kept);
+            for entry in std::fs::read_dir(self.pair.logs(side)).into_iter().flatten().flatten() {
+                let _ = std::fs::copy(entry.path(), kept.join(entry.file_name()));
+            }
+        }
     }
 }
 
