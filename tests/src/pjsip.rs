@@ -100,7 +100,7 @@ impl Pjsip {
         self.wait(
             |event| event["event"] == "registered" && event["code"] == 200,
             "registered",
-            Duration::from_secs(10),
+            Duration::from_secs(20),
         )?;
         Ok(())
     }

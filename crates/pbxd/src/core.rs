@@ -307,6 +307,7 @@ impl Core {
             calls: load.calls as u64,
             peer_connected: self.peer.is_connected(),
             messages_dropped: self.exchange.counters().messages_unusable,
+            serving: self.exchange.is_serving(),
         }
     }
 }

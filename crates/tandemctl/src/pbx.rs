@@ -24,6 +24,7 @@ fn people(status: &PbxStatus) -> String {
     say("registrations", status.registrations.to_string());
     say("calls", status.calls.to_string());
     say("peer connected", yes_no(status.peer_connected));
+    say("answers phones", yes_no(status.serving));
     say("unreadable messages", status.messages_dropped.to_string());
     table.render()
 }

@@ -15,7 +15,7 @@ use zbus::Proxy;
 /// Pause before a failed fetch is tried again without a new reason.
 const RETRY: Duration = Duration::from_secs(1);
 /// A fetch that takes longer has failed.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the value should be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

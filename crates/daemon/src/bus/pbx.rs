@@ -21,6 +21,8 @@ pub struct PbxStatus {
     pub peer_connected: bool,
     /// Messages dropped as unreadable since start
     pub messages_dropped: u64,
+    /// It answers phones: this node serves, as the high-availability agent has told it
+    pub serving: bool,
 }
 
 /// Client side of the telephone daemon.

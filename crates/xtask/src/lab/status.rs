@@ -54,6 +54,8 @@ pub struct NodeStatus {
     pub registrations: u64,
     /// Calls in progress here
     pub calls: u64,
+    /// Its telephone daemon answers phones
+    pub serving: bool,
     /// Processes that died too often and stay dead
     pub failed: Vec<String>,
     /// How often processes had to be started again
@@ -80,15 +82,17 @@ struct Telephone {
     registrations: u64,
     calls: u64,
     peer_connected: bool,
+    serving: bool,
 }
 
 impl Status {
-    /// One node serves, the other is ready to, both run the same configuration and agree on all that is stored.
+    /// One node serves and answers phones, the other is ready to, both run the same configuration and agree on all that is stored.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let Some(active) = self.active else { return false };
         let (one, other) = (&self.nodes[&active], &self.nodes[&active.other()]);
         other.role == "standby"
+            && one.serving
             && one.revision > 0
             && one.state_hash == other.state_hash
             && [one, other]
@@ -138,6 +142,7 @@ fn ask_node(workspace: &Workspace, files: &NodeFiles) -> NodeStatus {
         pbx_connected: telephone.peer_connected,
         registrations: telephone.registrations,
         calls: telephone.calls,
+        serving: telephone.serving,
         failed: failed.map(|(name, _)| name.clone()).collect(),
         restarts: processes.processes.values().map(|process| process.restarts).sum(),
     }
