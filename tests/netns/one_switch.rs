@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use xtask::lab::Options;
-use xtask::peers::namespace;
+use xtask::namespace;
 
 use crate::phones::{Bench, STEP};
 

@@ -1,7 +1,9 @@
 //! PJSIP phones: a second, independent SIP stack does what baresip does, with SHA-256 digest besides.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
+use tests::pjsip::Pjsip;
+use xtask::peers::wait_for;
 
 use crate::phones::{Bench, CALLED_TONE_HZ, CALLER_TONE_HZ, HEARD_MS_MIN, STEP};
 
@@ -25,7 +27,8 @@ fn phones_talk_hold_resume_and_hang_up() -> Result<()> {
     let resumed = |event: &serde_json::Value| event["event"] == "media" && event["active"] == true;
     caller.wait(resumed, "resumed", STEP)?;
     called.wait(resumed, "resumed by the other side", STEP)?;
-    std::thread::sleep(std::time::Duration::from_millis(HEARD_MS_MIN * 2)); // talking: the tone needs time to be heard
+    hears_on(&caller, CALLED_TONE_HZ)?;
+    hears_on(&called, CALLER_TONE_HZ)?;
     called.command(json!({"do": "hangup"}))?;
     caller.wait_call("DISCONNECTED", STEP)?;
 
@@ -42,6 +45,13 @@ fn phones_talk_hold_resume_and_hang_up() -> Result<()> {
     ensure!(by_caller.heard_ms >= HEARD_MS_MIN, "the caller heard {by_caller:?}");
     ensure!(by_called.heard_ms >= HEARD_MS_MIN, "the called phone heard {by_called:?}");
     Ok(())
+}
+
+/// Waits until the recording of `phone` has another [`HEARD_MS_MIN`] of the tone.
+fn hears_on(phone: &Pjsip, tone_hz: u32) -> Result<()> {
+    let before = phone.heard(tone_hz)?.heard_ms;
+    wait_for(STEP, || (phone.heard(tone_hz).ok()?.heard_ms >= before + HEARD_MS_MIN).then_some(()))
+        .with_context(|| format!("no more of the tone of {tone_hz} Hz was heard"))
 }
 
 /// An account with SHA-256 only and one with both registers; cancel and busy.

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use xtask::peers::namespace;
+use xtask::namespace;
 use xtask::peers::probe::Probe;
 
 use crate::phones::{Bench, STEP};

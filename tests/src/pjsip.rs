@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
-use xtask::peers::{namespace, tone};
+use xtask::namespace;
+use xtask::peers::tone;
 
 /// What a phone is made from.
 #[derive(Clone, Debug)]

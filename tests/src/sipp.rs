@@ -8,7 +8,8 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use xtask::peers::{namespace, wait_for};
+use xtask::namespace;
+use xtask::peers::wait_for;
 
 /// A scenario: one that is built in, or a file of `data/sipp`.
 #[derive(Clone, Copy, Debug)]

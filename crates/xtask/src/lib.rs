@@ -8,12 +8,14 @@ pub mod check;
 pub mod demo;
 pub mod failure;
 pub mod lab;
+pub mod namespace;
 pub mod packages;
 pub mod peers;
 pub mod process;
 pub mod progress;
 pub mod python;
 pub mod test;
+pub mod wait;
 pub mod workspace;
 
 pub use workspace::Workspace;

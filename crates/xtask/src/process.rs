@@ -3,9 +3,11 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+
+use crate::wait;
 
 /// How often a process with a limit of time is looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -69,16 +71,7 @@ pub fn outcome(command: &mut Command, limit: Duration) -> anyhow::Result<Output>
 /// # Errors
 /// The system refuses to say.
 pub fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            return Ok(None);
-        }
-        std::thread::sleep(LOOK);
-    }
+    wait::poll(limit, LOOK, || child.try_wait().transpose()).transpose()
 }
 
 /// Reads a pipe to its end in a thread, so that a full pipe cannot stop the writer.

@@ -16,7 +16,7 @@ use super::supervisor::Processes;
 use super::topology::{Side, Topology};
 use super::{arguments, network};
 use crate::progress::{Step, say};
-use crate::{Workspace, packages};
+use crate::{Workspace, packages, wait};
 
 /// How long the nodes may take to end orderly (the supervisor's limit and a little).
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -75,10 +75,7 @@ fn end_nodes(nodes: &[NodeFiles]) {
     for node in nodes {
         signal(node, |processes| kill(Pid::from_raw(processes.supervisor), Signal::SIGTERM));
     }
-    let deadline = Instant::now() + END_LIMIT;
-    while Instant::now() < deadline && nodes.iter().any(NodeFiles::is_running) {
-        std::thread::sleep(LOOK);
-    }
+    wait::poll(END_LIMIT, LOOK, || (!nodes.iter().any(NodeFiles::is_running)).then_some(()));
     for node in nodes {
         signal(node, |processes| killpg(Pid::from_raw(processes.group), Signal::SIGKILL));
     }

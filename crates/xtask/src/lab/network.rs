@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::topology::{LAN, Namespace, PREFIX_LENGTH, SYNCHRONISATION, Side, Topology};
 use crate::failure::failure;
+use crate::namespace::{command, ip};
 use crate::process;
 
 /// No command of `ip` takes this long.
@@ -30,8 +31,7 @@ pub(super) fn create(topology: &Topology) -> anyhow::Result<()> {
     for namespace in Namespace::ALL {
         let name = topology.namespace(namespace);
         process::output(ip().args(["netns", "add", &name]), IP_LIMIT)?;
-        let settings = ["sh", "-ec", SETTINGS];
-        process::output(exec(&name).args(settings), IP_LIMIT)
+        process::output(command(&name, "sh").args(["-ec", SETTINGS]), IP_LIMIT)
             .context("setting up the kernel's ARP and IPv6")?;
     }
     let bridge = topology.namespace(Namespace::Bridge);
@@ -152,13 +152,6 @@ pub(super) fn delete(namespace: &str) -> anyhow::Result<()> {
     process::output(ip().args(["netns", "delete", namespace]), IP_LIMIT).map(drop)
 }
 
-/// A command in a namespace, still without its words.
-pub(super) fn exec(namespace: &str) -> Command {
-    let mut command = ip();
-    command.args(["netns", "exec", namespace]);
-    command
-}
-
 /// Namespaces are made by root.
 pub(super) fn require_root() -> anyhow::Result<()> {
     if nix::unistd::geteuid().is_root() {
@@ -192,14 +185,6 @@ fn batch(namespace: &str, commands: &[String]) -> anyhow::Result<()> {
         bail!("{description} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
-}
-
-fn ip() -> Command {
-    let mut command = Command::new("ip");
-    // A user's path has no folders of root.
-    let path = std::env::var("PATH").unwrap_or_default();
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
-    command
 }
 
 #[cfg(test)]

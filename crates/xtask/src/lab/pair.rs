@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use nix::errno::Errno;
@@ -18,7 +18,7 @@ use super::topology::{LAN, NAME_DEFAULT, Namespace, SYNCHRONISATION, Side, Topol
 use super::{arguments, down, network, sample};
 use crate::failure::failure;
 use crate::progress::{Step, result, say};
-use crate::{Workspace, packages, process};
+use crate::{Workspace, namespace, packages, process, wait};
 
 /// How long the processes of a node may take to start.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -209,16 +209,7 @@ impl Pair {
     }
 
     fn until(&self, limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
-        let deadline = Instant::now() + limit;
-        loop {
-            if condition() {
-                return true;
-            }
-            if Instant::now() >= deadline {
-                return false;
-            }
-            std::thread::sleep(LOOK);
-        }
+        wait::poll(limit, LOOK, || condition().then_some(())).is_some()
     }
 
     /// What both nodes say of themselves.
@@ -322,9 +313,7 @@ impl Pair {
     /// A command in a namespace, to be started by the caller.
     #[must_use]
     pub fn command(&self, namespace: Namespace, program: &str) -> Command {
-        let mut command = network::exec(&self.topology.namespace(namespace));
-        command.arg(program);
-        command
+        namespace::command(&self.topology.namespace(namespace), program)
     }
 
     /// Runs a program in a namespace to its end, at most for `limit`; success or not, the output is the answer.

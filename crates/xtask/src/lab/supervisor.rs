@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::arguments;
 use super::files::NodeFiles;
 use super::node::{DAEMONS, LOOK, write};
-use crate::Workspace;
 use crate::progress::say;
+use crate::{Workspace, wait};
 
 /// Name of the bus among the processes.
 pub(super) const BUS: &str = "dbus-daemon";
@@ -223,13 +223,9 @@ impl Supervisor {
     }
 
     fn await_bus(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + BUS_LIMIT;
         let socket = self.files.bus_socket();
-        while UnixStream::connect(&socket).is_err() {
-            if Instant::now() >= deadline {
-                bail!("the bus does not listen at {}: see {}", socket.display(), self.files.log().display());
-            }
-            std::thread::sleep(LOOK / 10);
+        if wait::poll(BUS_LIMIT, LOOK / 10, || UnixStream::connect(&socket).ok()).is_none() {
+            bail!("the bus does not listen at {}: see {}", socket.display(), self.files.log().display());
         }
         Ok(())
     }

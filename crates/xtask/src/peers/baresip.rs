@@ -12,7 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-use super::{namespace, tone, wait_for};
+use super::{tone, wait_for};
+use crate::namespace;
 
 /// Where Debian's package puts the modules.
 const MODULE_PATH: &str = "/usr/lib/baresip/modules";

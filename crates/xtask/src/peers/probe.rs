@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::namespace;
+use crate::namespace;
 
 /// Time between two questions.
 pub const INTERVAL: Duration = Duration::from_millis(20);

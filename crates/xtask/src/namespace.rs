@@ -29,7 +29,16 @@ where
 /// A command that will run inside the namespace `name`.
 #[must_use]
 pub fn command(name: &str, program: &str) -> Command {
-    let mut command = Command::new("ip");
+    let mut command = ip();
     command.args(["netns", "exec", name, program]);
+    command
+}
+
+/// `ip` of iproute2, still without its words.
+pub(crate) fn ip() -> Command {
+    let mut command = Command::new("ip");
+    // A user's path has no folders of root.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     command
 }
