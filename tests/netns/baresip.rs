@@ -39,7 +39,7 @@ fn phones_talk_hold_resume_and_hang_up() -> Result<()> {
     Ok(())
 }
 
-/// A caller that gives up stops the ringing; a called phone that refuses is busy for the caller.
+/// A14: a caller that gives up stops the ringing; a called phone that refuses is busy for the caller.
 #[test]
 fn cancel_and_busy() -> Result<()> {
     let bench = Bench::up("cancel")?;

@@ -7,7 +7,7 @@ use xtask::peers::wait_for;
 
 use crate::phones::{Bench, CALLED_TONE_HZ, CALLER_TONE_HZ, HEARD_MS_MIN, STEP};
 
-/// Calls over UDP and TCP: answer, hold, resume, hang up from both sides, audio both ways.
+/// A14, A18: calls over UDP and TCP: answer, hold, resume, hang up from both sides, audio both ways.
 #[test]
 fn phones_talk_hold_resume_and_hang_up() -> Result<()> {
     let bench = Bench::up("pjsip")?;
@@ -54,7 +54,7 @@ fn hears_on(phone: &Pjsip, tone_hz: u32) -> Result<()> {
         .with_context(|| format!("no more of the tone of {tone_hz} Hz was heard"))
 }
 
-/// An account with SHA-256 only and one with both registers; cancel and busy.
+/// A14, RFC 8760: an account with SHA-256 only and one with both registers; cancel and busy.
 #[test]
 fn cancel_and_busy_with_sha_256() -> Result<()> {
     let bench = Bench::up("pjsip-busy")?;
