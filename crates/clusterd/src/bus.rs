@@ -74,8 +74,7 @@ pub async fn serve(view: View, mut planner: Planner) {
 
 async fn serve_once(connection: &zbus::Connection, view: &View, planner: &mut Planner) -> zbus::Result<()> {
     let notices = view.notices.subscribe();
-    connection.object_server().at(PATH, ClusterService { view: view.clone() }).await?;
-    connection.request_name(NAME).await?;
+    daemon::bus::serve(connection, PATH, ClusterService { view: view.clone() }, NAME).await?;
     daemon::readiness::ready("watching over the pair");
     let snapshots = daemon::configuration::watch(connection);
     tokio::select! {

@@ -71,8 +71,8 @@ impl Agent {
 
 async fn serve_store(bus: &PrivateBus, revision: u64) -> Connection {
     let connection = bus::connect_once(Some(bus.address())).await.expect("bus");
-    connection.object_server().at(store::PATH, Store { revision, domain: None }).await.expect("object");
-    connection.request_name(store::NAME).await.expect("name");
+    let object = Store { revision, domain: None };
+    bus::serve(&connection, store::PATH, object, store::NAME).await.expect("object and name");
     connection
 }
 
@@ -159,8 +159,7 @@ async fn role_survives_the_agent_restarting() {
     let mut watched = role::watch(&client);
     let serve = async |role| {
         let connection = bus::connect_once(Some(bus.address())).await.expect("bus");
-        connection.object_server().at(cluster::PATH, Agent { role }).await.expect("object");
-        connection.request_name(cluster::NAME).await.expect("name");
+        bus::serve(&connection, cluster::PATH, Agent { role }, cluster::NAME).await.expect("object and name");
         connection
     };
     let agent = serve("active").await;

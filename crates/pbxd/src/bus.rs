@@ -38,11 +38,7 @@ impl Pbx {
 /// # Errors
 /// The bus is gone, or another process has the name.
 pub async fn serve(connection: &zbus::Connection, events: mpsc::Sender<Event>) -> anyhow::Result<()> {
-    connection
-        .object_server()
-        .at(PATH, Pbx { events })
+    daemon::bus::serve(connection, PATH, Pbx { events }, NAME)
         .await
-        .context("serving the object of the telephone daemon")?;
-    connection.request_name(NAME).await.with_context(|| format!("taking the name {NAME}"))?;
-    Ok(())
+        .with_context(|| format!("serving {PATH} as {NAME}"))
 }

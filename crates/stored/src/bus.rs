@@ -119,8 +119,7 @@ impl Store {
 /// # Errors
 /// The bus refuses, e.g. because another store is there.
 pub async fn serve(connection: &zbus::Connection, store: Store) -> zbus::Result<()> {
-    connection.object_server().at(store::PATH, store).await?;
-    connection.request_name(store::NAME).await
+    daemon::bus::serve(connection, store::PATH, store, store::NAME).await
 }
 
 /// Tells the bus each revision that comes into force, until the store ends.

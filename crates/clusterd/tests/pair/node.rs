@@ -173,8 +173,7 @@ impl Store {
 
 async fn serve_store(bus: &str, state: Arc<Mutex<(u64, String)>>) -> zbus::Result<zbus::Connection> {
     let connection = zbus::connection::Builder::address(bus).build().await?;
-    connection.object_server().at(store::PATH, Store { state }).await?;
-    connection.request_name(store::NAME).await?;
+    daemon::bus::serve(&connection, store::PATH, Store { state }, store::NAME).await?;
     let cluster = ClusterProxy::new(&connection).await?;
     let mut freezes = cluster.receive_freeze().await?;
     tokio::spawn(async move {

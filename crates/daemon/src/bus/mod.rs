@@ -3,13 +3,14 @@
 //!
 //! D-Bus has no null: an absent text is empty, an absent number is said so at its field.
 //!
-//! A daemon serves its objects first and asks for its name last, so that a client never finds one without the
-//! other: `connection.object_server().at(PATH, interface)`, then `connection.request_name(NAME)`.
+//! A daemon serves its object first and asks for its name last ([`serve`]), so that a client never finds one without
+//! the other.
 
 use std::time::Duration;
 
 use zbus::Connection;
 use zbus::connection::Builder;
+use zbus::object_server::Interface;
 
 pub mod cluster;
 pub(crate) mod follow;
@@ -22,6 +23,9 @@ pub const BUS_PATIENCE: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_millis(200);
 /// A method of another daemon that takes longer has failed; the longest is a planned switchover.
 pub const METHOD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a call to ourselves may take before it counts as lost.
+const ECHO_PATIENCE: Duration = Duration::from_millis(200);
 
 /// The bus cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -71,4 +75,30 @@ pub async fn connect_once(address: Option<&str>) -> Result<Connection, BusError>
         },
         source: Box::new(source),
     })
+}
+
+/// Serves `interface` at `path`, then takes `name`.
+///
+/// The library starts to listen for method calls in a task of its own some time after the first object is there, and
+/// a call that comes earlier is lost without an answer. So the name is asked for when we have heard ourselves.
+///
+/// # Errors
+/// The bus is gone, or another process has the name.
+pub async fn serve<I: Interface>(
+    connection: &Connection,
+    path: &'static str,
+    interface: I,
+    name: &'static str,
+) -> zbus::Result<()> {
+    connection.object_server().at(path, interface).await?;
+    let ourselves = connection.unique_name().cloned();
+    loop {
+        let echo =
+            connection.call_method(ourselves.clone(), path, Some("org.freedesktop.DBus.Peer"), "Ping", &());
+        match tokio::time::timeout(ECHO_PATIENCE, echo).await {
+            Ok(answer) => break answer.map(|_| ())?,
+            Err(_) => log::debug!(path; "a call to ourselves was lost; once more"),
+        }
+    }
+    connection.request_name(name).await
 }

@@ -105,8 +105,7 @@ impl Node {
         );
         let records = Arc::new(Mutex::new(Vec::new()));
         let object = Store { text, records: Arc::clone(&records) };
-        connection.object_server().at(store::PATH, object).await.expect("the object of the store");
-        connection.request_name(store::NAME).await.expect("the name of the store");
+        daemon::bus::serve(&connection, store::PATH, object, store::NAME).await.expect("the store");
         let daemon = start_daemon(&folder, bus.address());
         let node = Node { sip, connection, records, daemon, bus, _folder: folder };
         node.until("the daemon runs the configuration", async |node| {
@@ -118,8 +117,7 @@ impl Node {
 
     /// The agent appears and says that this node serves.
     pub async fn serve(&self) {
-        self.connection.object_server().at(cluster::PATH, Agent).await.expect("the object of the agent");
-        self.connection.request_name(cluster::NAME).await.expect("the name of the agent");
+        daemon::bus::serve(&self.connection, cluster::PATH, Agent, cluster::NAME).await.expect("the agent");
         let phone = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         self.until("the node answers", async |node| node.try_ask(&phone, &options()).await.is_some()).await;
     }

@@ -89,12 +89,13 @@ impl Node {
     pub async fn answers(&mut self) -> StoreStatus {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            if let Ok(status) = self.proxy().await.status().await {
-                return status;
-            }
+            let failure = match self.proxy().await.status().await {
+                Ok(status) => return status,
+                Err(failure) => failure,
+            };
             let ended = self.process.as_mut().and_then(|process| process.try_wait().expect("wait"));
             assert!(ended.is_none(), "the store has ended with {ended:?}:\n{}", self.log());
-            assert!(Instant::now() < deadline, "the store does not answer:\n{}", self.log());
+            assert!(Instant::now() < deadline, "the store does not answer: {failure}\n{}", self.log());
             tokio::time::sleep(LOOK).await;
         }
     }
