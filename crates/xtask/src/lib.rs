@@ -7,6 +7,7 @@
 pub mod check;
 pub mod demo;
 pub mod failure;
+pub mod image;
 pub mod lab;
 pub mod namespace;
 pub mod packages;
@@ -15,6 +16,7 @@ pub mod process;
 pub mod progress;
 pub mod python;
 pub mod test;
+pub mod vm;
 pub mod wait;
 pub mod workspace;
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{check, demo, failure, lab, test};
+use xtask::{check, demo, failure, image, lab, test, vm};
 
 /// The development commands of the house.
 #[derive(Debug, Parser)]
@@ -24,6 +24,11 @@ enum Verb {
     /// Two nodes in network namespaces
     #[command(subcommand)]
     Lab(lab::Verb),
+    /// The appliance image: build it, hold it against its contract
+    Image(image::Verb),
+    /// Nodes as virtual machines
+    #[command(subcommand)]
+    Vm(vm::Verb),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +40,10 @@ fn main() -> ExitCode {
             (test::run(&arguments), "see the first failure above, then: cargo xtask test")
         }
         Verb::Demo(verb) => (demo::run(&verb), "see above, and the logs in target/lab/demo"),
+        Verb::Image(verb) => (image::run(&verb), "see above, then: cargo xtask image"),
+        Verb::Vm(verb) => {
+            (vm::run(verb), "see above; start afresh with: cargo xtask vm down && cargo xtask vm up pair")
+        }
         Verb::Lab(verb) => {
             (lab::run(verb), "see above; start afresh with: cargo xtask lab down && cargo xtask lab up pair")
         }

@@ -14,6 +14,7 @@ use zbus::object_server::Interface;
 
 pub mod cluster;
 pub(crate) mod follow;
+pub mod host;
 pub mod pbx;
 pub mod store;
 

@@ -36,6 +36,8 @@ const CRATES: &[(&str, Layer)] = &[
     ("daemon", Layer::InputOutput),
     ("netio", Layer::InputOutput),
     ("clusterd", Layer::Daemon),
+    ("hostd", Layer::Daemon),
+    ("screen", Layer::Daemon),
     ("stored", Layer::Daemon),
     ("pbxd", Layer::Daemon),
     ("tandemctl", Layer::Daemon),

@@ -1,0 +1,11 @@
+//! The appliance itself: network, disks, time, reboot; and the first stage of its start.
+
+pub mod prepare;
+
+/// Serves until told to end.
+///
+/// # Errors
+/// The bus cannot be used.
+pub async fn serve(_identity: daemon::NodeIdentity) -> anyhow::Result<()> {
+    Ok(())
+}

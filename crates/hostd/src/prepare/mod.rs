@@ -1,0 +1,1 @@
+//! The first stage of the start, before the service manager.

@@ -1,0 +1,3 @@
+//! The text screen of a box.
+
+fn main() {}
