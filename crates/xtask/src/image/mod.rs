@@ -141,6 +141,6 @@ pub fn run(verb: &Verb) -> anyhow::Result<()> {
         return contract::run(arguments);
     }
     let image = build(&Workspace::find()?, &verb.build)?;
-    crate::progress::result(image.root.display());
+    crate::progress::result(image.root.display().to_string());
     Ok(())
 }
