@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::subnet::{InterfaceAddress, bits_of, prefix_bits_default};
 use crate::{NodeName, Private};
 
 /// The whole configuration. Two equal values mean the same exchange.
@@ -16,6 +17,8 @@ pub struct Config {
     pub system: System,
     /// `[cluster]`, `[cluster.node.NAME]`, `[cluster.interface.NAME]`
     pub cluster: Cluster,
+    /// `[network]`
+    pub network: Network,
     /// `[sip]`
     pub sip: Sip,
     /// `[media]`
@@ -70,12 +73,28 @@ pub struct Node {
 pub struct HaInterface {
     /// `resource-address = "10.20.0.10/24"`: the address and prefix length that the active node holds here
     pub resource_address: Option<(IpAddr, u8)>,
+    /// `prefix-length`: of the subnet of the nodes' own addresses here; default: that of the resource address, else 24
+    /// for IPv4 and 64 for IPv6
+    pub prefix_length: Option<u8>,
     /// `synchronisation`: node-to-node traffic runs here; exactly one interface says true (row H21)
     pub synchronisation: bool,
     /// `required`: without this link a node may not serve; default true where there is a resource address
     pub required: bool,
     /// `ping-group = "10.20.0.254 10.20.0.253"`: addresses separated by spaces (row H20)
     pub ping_group: Vec<IpAddr>,
+}
+
+/// `[network]`: what both boxes need to reach everything else
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// `gateway = "10.20.0.254"`: router of the default route; default: none. One route for the box (row H12)
+    pub gateway: Option<IpAddr>,
+    /// `name-servers = ["10.20.0.53"]`: asked in this order (rows H12, P16, P17); default: none
+    pub name_servers: Vec<IpAddr>,
+    /// `time-servers = ["10.20.0.123", "ntp.example.com"]`: addresses or host names; default: none, and nobody is asked
+    pub time_servers: Vec<String>,
+    /// `time-zone = "Europe/Rome"`: how people read times, a name of the IANA database; default: UTC
+    pub time_zone: Option<String>,
 }
 
 /// What a pair without a witness does when the nodes lose sight of each other.
@@ -256,6 +275,7 @@ impl Config {
         Config {
             system: System { domain: domain.into() },
             cluster: Cluster::default(),
+            network: Network::default(),
             sip: Sip::default(),
             media: Media::default(),
             accounts: BTreeMap::new(),
@@ -263,6 +283,41 @@ impl Config {
             trunks: BTreeMap::new(),
             routes: BTreeMap::new(),
         }
+    }
+}
+
+impl Cluster {
+    /// The own address of `node` on `interface` with its subnet; `None` where it has none.
+    #[must_use]
+    pub fn own_address(&self, node: &NodeName, interface: &str) -> Option<InterfaceAddress> {
+        let address = *self.nodes.get(node)?.addresses.get(interface)?;
+        let prefix_bits = match self.interfaces.get(interface) {
+            Some(interface) => interface.prefix_bits(address),
+            None => prefix_bits_default(address),
+        };
+        Some(InterfaceAddress { address, prefix_bits })
+    }
+
+    /// Every own address of `node`, by interface.
+    #[must_use]
+    pub fn own_addresses(&self, node: &NodeName) -> BTreeMap<String, InterfaceAddress> {
+        let interfaces = self.nodes.get(node).into_iter().flat_map(|node| node.addresses.keys());
+        interfaces
+            .filter_map(|interface| Some((interface.clone(), self.own_address(node, interface)?)))
+            .collect()
+    }
+}
+
+impl HaInterface {
+    /// Length of the prefix of the subnet that an own address is in here.
+    #[must_use]
+    pub fn prefix_bits(&self, own: IpAddr) -> u8 {
+        // A resource address of full length says nothing about the network.
+        let of_resource = self
+            .resource_address
+            .filter(|(address, bits)| address.is_ipv4() == own.is_ipv4() && *bits < bits_of(*address))
+            .map(|(_, bits)| bits);
+        self.prefix_length.or(of_resource).unwrap_or_else(|| prefix_bits_default(own))
     }
 }
 

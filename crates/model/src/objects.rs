@@ -17,6 +17,8 @@ pub enum ObjectType {
     Node,
     /// `[cluster.interface.NAME]`
     Interface,
+    /// `[network]`; only where something is set
+    Network,
     /// `[sip]`
     Sip,
     /// `[media]`
@@ -33,11 +35,12 @@ pub enum ObjectType {
 
 impl ObjectType {
     /// Every kind with its word in rows and columns (row U14).
-    pub const WORDS: [(&'static str, ObjectType); 10] = [
+    pub const WORDS: [(&'static str, ObjectType); 11] = [
         ("system", ObjectType::System),
         ("cluster", ObjectType::Cluster),
         ("node", ObjectType::Node),
         ("interface", ObjectType::Interface),
+        ("network", ObjectType::Network),
         ("sip", ObjectType::Sip),
         ("media", ObjectType::Media),
         ("account", ObjectType::Account),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{
     Account, AccountName, Action, Config, DigestChoice, Extension, ExtensionNumber, HaInterface, HaMode,
-    Node, ObjectType, Private, Route, Transport, Trunk, TrunkName, diff, redact,
+    Network, Node, ObjectType, Private, Route, Transport, Trunk, TrunkName, diff, redact,
 };
 use proptest::prelude::*;
 
@@ -54,13 +54,35 @@ fn pair(config: &mut Config, hosts: (u8, u8)) {
     }
     let lan = HaInterface {
         resource_address: Some((IpAddr::from([10, 20, 1, 10]), 16)),
+        prefix_length: None,
         synchronisation: false,
         required: true,
         ping_group: vec![IpAddr::from([10, 20, 0, 254]), IpAddr::from([10, 20, 0, 253])],
     };
-    let sync =
-        HaInterface { resource_address: None, synchronisation: true, required: false, ping_group: vec![] };
+    let sync = HaInterface {
+        resource_address: None,
+        prefix_length: Some(25),
+        synchronisation: true,
+        required: false,
+        ping_group: vec![],
+    };
     config.cluster.interfaces = [("lan0".to_owned(), lan), ("sync0".to_owned(), sync)].into();
+}
+
+prop_compose! {
+    fn network()(
+        gateway in any::<bool>(),
+        name_servers in prop::collection::btree_set(1_u8..200, 0..3),
+        time_servers in prop::collection::btree_set("[a-z]{1,9}\\.example", 0..8),
+        time_zone in prop::option::of("[A-Z][a-z]{1,9}/[A-Z][a-z_]{1,9}"),
+    ) -> Network {
+        Network {
+            gateway: gateway.then(|| IpAddr::from([10, 20, 0, 254])),
+            name_servers: name_servers.into_iter().map(|host| IpAddr::from([192, 0, 2, host])).collect(),
+            time_servers: time_servers.into_iter().collect(),
+            time_zone,
+        }
+    }
 }
 
 prop_compose! {
@@ -76,7 +98,8 @@ prop_compose! {
         paired in any::<bool>(),
         safe in any::<bool>(),
         dead in duration(600, 60_000),
-        hosts in (1_u8..100, 100_u8..200),
+        hosts in (1_u8..100, 100_u8..127),
+        network in network(),
     ) -> Config {
         let mut config = Config::new("pbx.example.com");
         config.cluster.mode = if safe { HaMode::Safe } else { HaMode::Available };
@@ -84,6 +107,7 @@ prop_compose! {
         config.cluster.initialisation = dead * 2;
         if paired {
             pair(&mut config, hosts);
+            config.network = network;
             config.cluster.default_active = Some("b".parse().expect("a name"));
         }
         if !trunks.is_empty() {

@@ -28,6 +28,11 @@ fn reads_values_and_defaults() {
     assert_eq!(lan.ping_group.len(), 2);
     let sync = &config.cluster.interfaces["sync0"];
     assert!(!sync.required && sync.synchronisation);
+    let own = config.cluster.own_addresses(&"b".parse().unwrap());
+    assert_eq!(own["lan0"].to_string(), "10.20.0.2/24");
+    assert_eq!(config.network.gateway, Some("10.20.0.254".parse().unwrap()));
+    assert_eq!(config.network.time_servers, ["10.20.0.123", "ntp.example.com"]);
+    assert_eq!(config.network.time_zone.as_deref(), Some("Europe/Rome"));
     assert_eq!((config.sip.port, config.media.port_min, config.media.port_max), (5060, 10_000, 20_000));
     assert_eq!(config.accounts[&AccountName::new("102")].digest, DigestChoice::Both);
     assert_eq!(config.extensions[&ExtensionNumber::new("101")].ring_timeout, Duration::from_secs(60));
@@ -72,6 +77,12 @@ fn lists_every_problem_by_path_and_line() {
         (55, "route.0.trunk"),
         (56, "route.0.strip"),
         (58, "unknown"),
+        (62, "network.gateway"),
+        (62, "network.gateway"),
+        (63, "network.name-servers"),
+        (64, "network.time-servers"),
+        (65, "network.time-zone"),
+        (66, "network.gate"),
     ];
     let mut found = places(BAD);
     // The missing synchronisation interface stands where the interfaces begin.
@@ -139,6 +150,62 @@ fn single_node_is_enough() {
     let config = Config::parse(text).expect("a single node");
     assert_eq!(config.cluster.nodes.len(), 1);
     assert_eq!(Config::parse("[system]\ndomain = \"pbx\"").expect("defaults"), Config::new("pbx"));
+}
+
+/// Rows H12, H17 to H19: the prefix length of the own addresses is that of the resource address, unless one is given.
+#[test]
+fn own_addresses_have_a_subnet() {
+    let own = |interface: &str, address: &str| {
+        let text = format!(
+            "[system]\ndomain = \"pbx\"\n[cluster.node.a]\nserial-number = \"TD-A\"\n\
+             addresses = {{ lan0 = \"{address}\" }}\n[cluster.interface.lan0]\n{interface}"
+        );
+        let config = Config::parse(&text).map_err(|problems| problems[0].to_string())?;
+        assert_eq!(Config::parse(&config.to_text()).as_ref(), Ok(&config));
+        Ok::<_, String>(config.cluster.own_address(&"a".parse().unwrap(), "lan0").unwrap().to_string())
+    };
+    assert_eq!(own("", "10.20.0.1").unwrap(), "10.20.0.1/24");
+    assert_eq!(own("", "2001:db8::1").unwrap(), "2001:db8::1/64");
+    assert_eq!(own("resource-address = \"10.20.0.10/16\"", "10.20.1.1").unwrap(), "10.20.1.1/16");
+    assert_eq!(own("resource-address = \"10.20.0.10/32\"", "10.20.0.1").unwrap(), "10.20.0.1/24");
+    assert_eq!(own("prefix-length = 25", "10.20.0.1").unwrap(), "10.20.0.1/25");
+    for (interface, address, path) in [
+        (
+            "resource-address = \"10.20.0.10/16\"\nprefix-length = 24",
+            "10.20.0.1",
+            "lan0.prefix-length: is 24",
+        ),
+        ("prefix-length = 33", "10.20.0.1", "lan0.prefix-length: is 33"),
+        ("prefix-length = 200", "10.20.0.1", "lan0.prefix-length: is 200"),
+        ("", "10.20.0.255", "addresses.lan0: is 10.20.0.255/24"),
+    ] {
+        let problem = own(interface, address).unwrap_err();
+        assert!(problem.contains(path), "{problem}");
+    }
+}
+
+/// H12: one route; its router lies in a subnet of each node, and is neither node nor service.
+#[test]
+fn gateways_are_within_reach() {
+    let problems = |gateway: &str| {
+        let mut config = Config::parse(GOOD).unwrap();
+        config.network.gateway = Some(gateway.parse().unwrap());
+        config.problems().into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    assert!(problems("10.30.0.254").is_empty(), "behind either interface");
+    for (gateway, said) in [
+        ("10.20.0.10", "resource address of lan0"),
+        ("10.30.0.2", "address of node b"),
+        ("127.0.0.1", "address of the router"),
+        ("10.40.0.1", "node a has 10.20.0.1/24 and 10.30.0.1/24"),
+        ("2001:db8::1", "node b has"),
+    ] {
+        let problems = problems(gateway);
+        assert!(problems.iter().any(|problem| problem.contains(said)), "{gateway}: {problems:?}");
+    }
+    let mut single = Config::new("pbx");
+    single.network.gateway = Some("10.20.0.254".parse().unwrap());
+    assert_eq!(single.problems(), [], "a single box was given its address elsewhere");
 }
 
 /// Timers: warning < dead <= initialisation (rows H23 to H25).

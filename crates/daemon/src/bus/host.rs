@@ -1,7 +1,8 @@
 //! `org.tandem.Host1`: the appliance itself.
 
 use serde::{Deserialize, Serialize};
-use zbus::zvariant::{OwnedFd, Type};
+use zbus::OwnedFd;
+use zbus::zvariant::Type;
 
 /// Bus name of the host daemon.
 pub const NAME: &str = "org.tandem.Host1";

@@ -10,7 +10,7 @@ use super::section::{Report, Section};
 use crate::validate::limits;
 use crate::{
     Account, AccountName, Cluster, Config, DigestChoice, Extension, ExtensionNumber, HaInterface, HaMode,
-    Media, Node, NodeName, Private, Route, Sip, System, Transport, Trunk, TrunkName,
+    Media, Network, Node, NodeName, Private, Route, Sip, System, Transport, Trunk, TrunkName,
 };
 
 /// Port of a trunk whose address names none (RFC 3261 section 19.1.2).
@@ -21,6 +21,7 @@ pub(super) fn config(table: &DeTable<'_>, report: &Report) -> Config {
     let config = Config {
         system: system(&root),
         cluster: cluster(&root),
+        network: network(&root),
         sip: sip(&root),
         media: media(&root),
         accounts: accounts(&root),
@@ -88,6 +89,9 @@ fn interface((name, section): (String, Section<'_>)) -> (String, HaInterface) {
     );
     let interface = HaInterface {
         resource_address,
+        prefix_length: section
+            .number("prefix-length", 1..=limits::PREFIX_BITS_MAX)
+            .and_then(|bits| bits.try_into().ok()),
         synchronisation: section.flag("synchronisation").unwrap_or(false),
         required: section.flag("required").unwrap_or(resource_address.is_some()),
         ping_group: section
@@ -98,6 +102,19 @@ fn interface((name, section): (String, Section<'_>)) -> (String, HaInterface) {
     };
     section.finish();
     (name, interface)
+}
+
+fn network(root: &Section<'_>) -> Network {
+    let section = root.section("network");
+    let network = Network {
+        gateway: section
+            .parsed("gateway", "the address of the router, e.g. \"10.20.0.254\"", |text| text.parse().ok()),
+        name_servers: section.list("name-servers", "\"10.20.0.53\"").unwrap_or_default(),
+        time_servers: section.list("time-servers", "\"ntp.example.com\"").unwrap_or_default(),
+        time_zone: section.text("time-zone"),
+    };
+    section.finish();
+    network
 }
 
 fn sip(root: &Section<'_>) -> Sip {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::duration::format_duration;
 use super::path::{join, quote, quote_key};
 use crate::objects::{ObjectKey, ObjectType};
-use crate::{Cluster, Config, HaInterface, Media, Node, Sip};
+use crate::{Cluster, Config, HaInterface, Media, Network, Node, Sip};
 
 /// Keys whose values are secrets.
 pub(crate) const SECRET_KEYS: [&str; 1] = ["password"];
@@ -27,6 +27,9 @@ pub(crate) fn fragments(config: &Config) -> Vec<(ObjectKey, String)> {
     let interfaces = config.cluster.interfaces.iter();
     fragments
         .extend(interfaces.map(|(name, value)| named(ObjectType::Interface, name, interface(name, value))));
+    if config.network != Network::default() {
+        fragments.push(single(ObjectType::Network, network(&config.network)));
+    }
     fragments.push(single(ObjectType::Sip, sip(&config.sip)));
     fragments.push(single(ObjectType::Media, media(&config.media)));
     fragments.extend(config.accounts.iter().map(|(name, account)| {
@@ -87,11 +90,30 @@ fn interface(name: &str, interface: &HaInterface) -> Table {
         Some((address, prefix)) => table.text("resource-address", &format!("{address}/{prefix}")),
         None => table,
     };
+    let table = match interface.prefix_length {
+        Some(bits) => table.bare("prefix-length", &bits),
+        None => table,
+    };
     let ping_group: Vec<String> = interface.ping_group.iter().map(ToString::to_string).collect();
     table
         .bare("synchronisation", &interface.synchronisation)
         .bare("required", &interface.required)
         .text("ping-group", &ping_group.join(" "))
+}
+
+fn network(network: &Network) -> Table {
+    let table = Table::new("network");
+    let table = match network.gateway {
+        Some(gateway) => table.text("gateway", &gateway.to_string()),
+        None => table,
+    };
+    let table = table
+        .list("name-servers", network.name_servers.iter())
+        .list("time-servers", network.time_servers.iter());
+    match &network.time_zone {
+        Some(zone) => table.text("time-zone", zone),
+        None => table,
+    }
 }
 
 fn sip(sip: &Sip) -> Table {

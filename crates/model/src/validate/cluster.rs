@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Check, below, limits, syntax};
+use crate::subnet::bits_of;
 use crate::text::format_duration;
-use crate::{Cluster, Config, HaInterface, Node, NodeName};
+use crate::{Cluster, Config, HaInterface, InterfaceAddress, Node, NodeName};
 
 pub(super) fn check(config: &Config, check: &mut Check) {
     let cluster = &config.cluster;
@@ -164,7 +165,7 @@ fn check_resource_address(
     check: &mut Check,
 ) {
     let path = format!("{interface}.resource-address");
-    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits_of(address);
     if !(1..=bits).contains(&prefix) {
         check.add(path, format!("has the prefix length {prefix}; write one from 1 to {bits}"));
         return;
@@ -173,19 +174,12 @@ fn check_resource_address(
         check.add(path, format!("is {address}; write a free address of the network"));
         return;
     }
-    let host_bits = u32::from(bits - prefix);
-    let host = number(address) & ones(host_bits);
-    if address.is_ipv4() && host_bits > 1 && (host == 0 || host == ones(host_bits)) {
-        check.add(
-            &path,
-            format!("is {address}/{prefix}, the network itself or its broadcast address; write a host's"),
-        );
+    let resource = InterfaceAddress { address, prefix_bits: prefix };
+    if let Some(problem) = resource.problem().filter(|_| !address.is_loopback()) {
+        check.add(&path, format!("is {resource}; {problem}"));
     }
     // A prefix of full length says nothing about the network.
-    let outside = |node: &IpAddr| {
-        node.is_ipv4() != address.is_ipv4() || number(*node) >> host_bits != number(address) >> host_bits
-    };
-    for (name, node) in nodes.iter().filter(|(_, node)| host_bits > 0 && outside(node)) {
+    for (name, node) in nodes.iter().filter(|(_, node)| prefix < bits && !resource.contains(*node)) {
         if owners.contains_key(node) {
             let message =
                 format!("is {address}/{prefix}, but node {name} has {node} here, outside that network");
@@ -223,18 +217,6 @@ fn check_ping_group(
 
 fn address_path(node: &NodeName, interface: &str) -> String {
     below(&format!("{}.addresses", below("cluster.node", node.as_str())), interface)
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
-/// The lowest `bits` bits; `bits` is below 128, since a prefix has at least one bit.
-fn ones(bits: u32) -> u128 {
-    (1_u128 << bits) - 1
 }
 
 fn listed(names: impl Iterator<Item: ToString>) -> String {

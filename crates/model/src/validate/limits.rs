@@ -9,6 +9,14 @@ pub const NODES_MAX: usize = 2;
 pub const LINK_NAME_BYTES_MAX: usize = 15;
 /// Letters of a serial number.
 pub const SERIAL_NUMBER_BYTES_MAX: usize = 64;
+/// Longest prefix of a subnet in bits (IPv6).
+pub const PREFIX_BITS_MAX: u64 = 128;
+/// Name servers (`MAXNS` of the C library's resolver).
+pub const NAME_SERVERS_MAX: usize = 3;
+/// Time servers.
+pub const TIME_SERVERS_MAX: usize = 8;
+/// Letters of the name of a time zone.
+pub const TIME_ZONE_BYTES_MAX: usize = 64;
 /// Targets of a ping group (row H20).
 pub const PING_GROUP_MAX: usize = 16;
 /// Bindings of one account.

@@ -3,6 +3,7 @@
 mod calls;
 mod cluster;
 pub mod limits;
+mod network;
 mod syntax;
 
 use std::ops::RangeInclusive;
@@ -28,6 +29,7 @@ pub(crate) fn findings(config: &Config) -> Vec<Finding> {
         check.add("system.domain", message);
     }
     cluster::check(config, &mut check);
+    network::check(config, &mut check);
     check_sip(config, &mut check);
     check_media(config, &mut check);
     calls::check(config, &mut check);

@@ -4,11 +4,16 @@ use std::net::Ipv4Addr;
 
 use super::limits::{
     DOMAIN_BYTES_MAX, LABEL_BYTES_MAX, LINK_NAME_BYTES_MAX, NAME_BYTES_MAX, NUMBER_BYTES_MAX,
+    TIME_ZONE_BYTES_MAX,
 };
 
 /// Why a text is no SIP domain: a host name (RFC 1123 section 2.1) or an IPv4 address; it is the digest realm too.
 pub(super) fn domain_problem(domain: &str) -> Option<String> {
-    let hint = "write a host name such as \"pbx.example.com\" or an IPv4 address";
+    host_problem(domain, "write a host name such as \"pbx.example.com\" or an IPv4 address")
+}
+
+/// Why a text is no host name (RFC 1123 section 2.1) and no IPv4 address; `hint` says what to write.
+pub(super) fn host_problem(domain: &str, hint: &str) -> Option<String> {
     if domain.is_empty() {
         return Some(format!("is empty; {hint}"));
     }
@@ -56,6 +61,16 @@ pub(super) fn is_link_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
 }
 
+/// Whether a text can name a time zone of the IANA database (its `Theory` file, section "Timezone identifiers"). It
+/// becomes a path below a folder: no part may lead out of it.
+pub(super) fn is_time_zone(name: &str) -> bool {
+    let part_fits = |part: &str| {
+        part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+    };
+    (1..=TIME_ZONE_BYTES_MAX).contains(&name.len()) && name.split('/').all(part_fits)
+}
+
 /// Whether a text can be shown on one line.
 pub(super) fn is_printable(text: &str) -> bool {
     !text.chars().any(char::is_control)
@@ -74,6 +89,21 @@ mod tests {
         let long_label = "a".repeat(64);
         for bad in ["", "PBX", "a..b", "-a", "a-", "a_b", "a b", "300.1.1.1", "1.2.3", "ü.de", &long_label] {
             assert!(domain_problem(bad).is_some(), "{bad}");
+        }
+    }
+
+    /// A name of a time zone stays below the folder of zones.
+    #[test]
+    fn tells_time_zones_from_other_texts() {
+        for good in
+            ["UTC", "Europe/Rome", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "America/Port-au-Prince"]
+        {
+            assert!(is_time_zone(good), "{good}");
+        }
+        for bad in
+            ["", "/", "/etc/shadow", "../passwd", "Europe/", "Europe/..", "Eu rope", "5/6", &"a".repeat(65)]
+        {
+            assert!(!is_time_zone(bad), "{bad}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use model::{
     Account, AccountName, Cluster, Config, DigestChoice, Extension, ExtensionNumber, HaInterface, HaMode,
-    Media, Node, NodeName, Route, Sip, System, Transport, Trunk, TrunkName,
+    Media, Network, Node, NodeName, Route, Sip, System, Transport, Trunk, TrunkName,
 };
 
 use super::secrets;
@@ -22,11 +22,11 @@ const TRUNK_NAME: &str = "carrier";
 
 /// Addresses that the sample is made for.
 #[derive(Clone, Debug)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     /// Own addresses of each node on lan0 and sync0, in the order of [`Side::BOTH`]
-    pub(super) nodes: [[IpAddr; 2]; 2],
+    pub(crate) nodes: [[IpAddr; 2]; 2],
     /// What the active node holds on lan0
-    pub(super) resource: IpAddr,
+    pub(crate) resource: IpAddr,
 }
 
 impl Default for Addresses {
@@ -39,7 +39,7 @@ impl Default for Addresses {
 }
 
 /// A fresh sample configuration.
-pub(super) fn configuration(addresses: &Addresses) -> anyhow::Result<Config> {
+pub(crate) fn configuration(addresses: &Addresses) -> anyhow::Result<Config> {
     let mut accounts = BTreeMap::new();
     let mut extensions = BTreeMap::new();
     for number in ACCOUNTS {
@@ -61,6 +61,7 @@ pub(super) fn configuration(addresses: &Addresses) -> anyhow::Result<Config> {
     Ok(Config {
         system: System { domain: DOMAIN.to_owned() },
         cluster: cluster(addresses)?,
+        network: Network::default(),
         sip: Sip {
             port: SIP_PORT,
             registration_min: Duration::from_secs(30),
@@ -98,12 +99,14 @@ fn cluster(addresses: &Addresses) -> anyhow::Result<Cluster> {
     }
     let lan = HaInterface {
         resource_address: Some((addresses.resource, PREFIX_LENGTH)),
+        prefix_length: None,
         synchronisation: false,
         required: true,
         ping_group: Vec::new(),
     };
     let synchronisation = HaInterface {
         resource_address: None,
+        prefix_length: Some(PREFIX_LENGTH),
         synchronisation: true,
         required: false,
         ping_group: Vec::new(),

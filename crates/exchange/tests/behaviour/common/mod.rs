@@ -81,6 +81,7 @@ pub fn config() -> Config {
             nodes: BTreeMap::new(),
             interfaces: BTreeMap::new(),
         },
+        network: model::Network::default(),
         sip: Sip {
             port: 5060,
             registration_min: Duration::from_secs(30),
