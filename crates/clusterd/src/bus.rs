@@ -131,7 +131,7 @@ impl ClusterService {
     async fn status(&self) -> fdo::Result<ClusterStatus> {
         let report = self.view.report().await.ok_or_else(no_answer)?;
         let held = self.view.held.borrow().clone();
-        let events = self.view.events.borrow().iter().cloned().collect();
+        let events = self.view.events.borrow().clone();
         Ok(status::compose(&self.view.identity, &report, &held, events))
     }
 

@@ -12,14 +12,24 @@ use crate::heartbeat::Notice;
 /// Events kept; the journal has the rest.
 pub const EVENTS_MAX: usize = 100;
 
-/// Oldest first.
-pub type Events = VecDeque<ClusterEvent>;
+/// What has happened to this node.
+#[derive(Clone, Debug, Default)]
+pub struct Events {
+    /// The last events, oldest first
+    pub recent: VecDeque<ClusterEvent>,
+    /// When this node got its role, also after that event has left the list; empty before the first change
+    pub role_since: String,
+}
 
 /// Takes note of every notice until the heartbeat thread ends.
 pub async fn keep(mut notices: broadcast::Receiver<Notice>, events: watch::Sender<Events>) {
     loop {
+        let mut is_new_role = false;
         let text = match notices.recv().await {
-            Ok(Notice::Event(event)) => tell(&event),
+            Ok(Notice::Event(event)) => {
+                is_new_role = matches!(event, Event::RoleChanged { .. });
+                tell(&event)
+            }
             Ok(Notice::Freeze) => {
                 "planned switchover: new transactions wait, the stores are brought level".to_owned()
             }
@@ -28,9 +38,12 @@ pub async fn keep(mut notices: broadcast::Receiver<Notice>, events: watch::Sende
         };
         let time = format!("{:.3}", jiff::Timestamp::now());
         events.send_modify(|events| {
-            events.push_back(ClusterEvent { time, text });
-            while events.len() > EVENTS_MAX {
-                events.pop_front();
+            if is_new_role {
+                events.role_since.clone_from(&time);
+            }
+            events.recent.push_back(ClusterEvent { time, text });
+            while events.recent.len() > EVENTS_MAX {
+                events.recent.pop_front();
             }
         });
     }
@@ -87,11 +100,14 @@ fn describe(event: &Event) -> (bool, String) {
 mod tests {
     use super::*;
 
-    /// H23: a late peer is an event with its time, and the list is bounded.
+    /// H23: a late peer is an event with its time, and the list is bounded. H28: since when the role is held is known
+    /// even when its event has left the list.
     #[tokio::test]
     async fn events_are_noted_and_bounded() {
         let (notices, receiver) = broadcast::channel(4 * EVENTS_MAX);
-        let (cell, events) = watch::channel(Events::new());
+        let (cell, events) = watch::channel(Events::default());
+        let role = Event::RoleChanged { from: Role::Standby, to: Role::Active, reason: "the peer is silent" };
+        notices.send(Notice::Event(role)).unwrap();
         for _ in 0..EVENTS_MAX {
             notices.send(Notice::Event(Event::PeerHeard)).unwrap();
         }
@@ -99,13 +115,14 @@ mod tests {
         drop(notices);
         keep(receiver, cell).await;
         let events = events.borrow();
-        assert_eq!(events.len(), EVENTS_MAX);
-        let last = events.back().unwrap();
+        assert_eq!(events.recent.len(), EVENTS_MAX);
+        let last = events.recent.back().unwrap();
         assert!(last.text.contains("late"));
         assert!(
             last.time.ends_with('Z') && last.time.len() == "2026-11-21T22:40:01.123Z".len(),
             "{}",
             last.time
         );
+        assert!(!events.role_since.is_empty() && events.role_since <= events.recent.front().unwrap().time);
     }
 }

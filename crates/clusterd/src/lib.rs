@@ -58,7 +58,7 @@ pub async fn serve(identity: NodeIdentity) -> anyhow::Result<()> {
     let addresses = addresses::start(clock, heartbeat.orders.clone(), commands.clone()).await?;
     let disk = disk::start(epoch_file, heartbeat.counters.clone(), commands.clone())?;
 
-    let (events_cell, events) = watch::channel(Events::new());
+    let (events_cell, events) = watch::channel(Events::default());
     let view = View {
         identity: identity.clone(),
         commands: commands.clone(),

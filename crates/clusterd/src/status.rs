@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use daemon::NodeIdentity;
-use daemon::bus::cluster::{ClusterEvent, ClusterStatus, InterfaceStatus, NodeStatus};
+use daemon::bus::cluster::{ClusterStatus, InterfaceStatus, NodeStatus};
 use membership::{PeerStatus, Role, Status};
 use model::{HaMode, NodeName};
 use netio::addresses::ResourceAddress;
 use wire::heartbeat::Activity;
 
-use crate::events::role_name;
+use crate::events::{Events, role_name};
 use crate::heartbeat::Report;
 use crate::plan::Plan;
 
@@ -20,7 +20,7 @@ pub fn compose(
     identity: &NodeIdentity,
     report: &Report,
     held: &[ResourceAddress],
-    events: Vec<ClusterEvent>,
+    events: Events,
 ) -> ClusterStatus {
     let status = report.status.as_ref();
     let plan = report.plan.as_deref();
@@ -35,6 +35,7 @@ pub fn compose(
         node: identity.name.to_string(),
         role: role_name(status.map_or(Role::Initialising, |status| status.role)).to_owned(),
         reason: reason.to_owned(),
+        role_since: events.role_since,
         active_node: text(status.and_then(|status| status.active_node.as_ref())),
         epoch: status.map_or(0, |status| status.epoch.counter),
         lease_remaining_ms: status.map_or(0, |status| milliseconds(status.lease_remaining)),
@@ -47,7 +48,7 @@ pub fn compose(
         nodes: nodes(identity, status, plan),
         interfaces: plan.map(|plan| interfaces(plan, status, held)).unwrap_or_default(),
         warnings: status.map_or(0, |status| status.warnings),
-        events,
+        events: events.recent.into(),
     }
 }
 

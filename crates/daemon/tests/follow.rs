@@ -47,6 +47,7 @@ impl Agent {
             node: "a".to_owned(),
             role: self.role.to_owned(),
             reason: String::new(),
+            role_since: String::new(),
             active_node: "a".to_owned(),
             epoch: 4,
             lease_remaining_ms: 0,

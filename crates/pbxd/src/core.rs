@@ -301,13 +301,16 @@ impl Core {
 
     fn status(&self) -> PbxStatus {
         let load = self.exchange.load();
+        let configuration = self.state.configuration.as_ref();
         PbxStatus {
-            revision: self.state.configuration.as_ref().map_or(0, |snapshot| snapshot.revision),
+            revision: configuration.map_or(0, |snapshot| snapshot.revision),
             registrations: load.registrations as u64,
             calls: load.calls as u64,
             peer_connected: self.peer.is_connected(),
             messages_dropped: self.exchange.counters().messages_unusable,
             serving: self.exchange.is_serving(),
+            domain: configuration.map(|snapshot| snapshot.config.system.domain.clone()).unwrap_or_default(),
+            sip_port: configuration.map_or(0, |snapshot| snapshot.config.sip.port),
         }
     }
 }

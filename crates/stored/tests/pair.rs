@@ -136,6 +136,7 @@ impl Agent {
             node: "b".to_owned(),
             role: self.role.to_owned(),
             reason: String::new(),
+            role_since: String::new(),
             active_node: self.active_node.to_owned(),
             epoch: self.epoch,
             lease_remaining_ms: 0,

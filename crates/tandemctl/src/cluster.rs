@@ -29,7 +29,11 @@ fn people(status: &ClusterStatus) -> String {
     let mut summary = Table::untitled();
     let mut say = |name: &str, value: String| summary.row([name.to_owned(), value]);
     let reason = if status.reason.is_empty() { String::new() } else { format!(" ({})", status.reason) };
-    say("node", format!("{}: {}{reason}", status.node, status.role));
+    let since = match status.role_since.as_str() {
+        "" => String::new(),
+        utc => format!(" since {}", view::local_time(utc)),
+    };
+    say("node", format!("{}: {}{since}{reason}", status.node, status.role));
     let serving = if status.active_node.is_empty() { "no node" } else { &status.active_node };
     say("serving", format!("{serving}, epoch {}", status.epoch));
     say("lease left", view::milliseconds(status.lease_remaining_ms));
@@ -106,6 +110,7 @@ mod tests {
             node: "a".into(),
             role: "active".into(),
             reason: "peer lost".into(),
+            role_since: "2026-11-21T22:40:01.123Z".into(),
             active_node: "a".into(),
             epoch: 7,
             lease_remaining_ms: 812,
@@ -133,9 +138,15 @@ mod tests {
             events: Vec::new(),
         };
         let shown = people(&status);
-        for part in
-            ["a: active (peer lost)", "a, epoch 7", "812 ms", "1 min 05 s ago", "never", "10.20.0.10/24"]
-        {
+        for part in [
+            "a: active since 20",
+            "(peer lost)",
+            "a, epoch 7",
+            "812 ms",
+            "1 min 05 s ago",
+            "never",
+            "10.20.0.10/24",
+        ] {
             assert!(shown.contains(part), "{part} in:\n{shown}");
         }
     }

@@ -21,6 +21,7 @@ fn people(status: &PbxStatus) -> String {
     let mut table = Table::untitled();
     let mut say = |name: &str, value: String| table.row([name.to_owned(), value]);
     say("runs revision", status.revision.to_string());
+    say("SIP domain", status.domain.clone());
     say("registrations", status.registrations.to_string());
     say("calls", status.calls.to_string());
     say("peer connected", yes_no(status.peer_connected));

@@ -17,6 +17,8 @@ pub struct ClusterStatus {
     pub role: String,
     /// Why it has this role, for people
     pub reason: String,
+    /// When it got this role: UTC, RFC 3339 with milliseconds; empty before the first change since the agent's start
+    pub role_since: String,
     /// Node that serves as far as this node knows; empty when none
     pub active_node: String,
     /// Counter of the epoch in force

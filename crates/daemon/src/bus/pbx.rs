@@ -23,6 +23,10 @@ pub struct PbxStatus {
     pub messages_dropped: u64,
     /// It answers phones: this node serves, as the high-availability agent has told it
     pub serving: bool,
+    /// SIP domain, as phones are told it; empty without a configuration
+    pub domain: String,
+    /// UDP and TCP port of SIP; 0 without a configuration
+    pub sip_port: u16,
 }
 
 /// Client side of the telephone daemon.

@@ -53,6 +53,7 @@ impl Agent {
             node: "a".to_owned(),
             role: "active".to_owned(),
             reason: String::new(),
+            role_since: String::new(),
             active_node: "a".to_owned(),
             epoch: 1,
             lease_remaining_ms: 0,
