@@ -6,77 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::sipp::{Run, Scenario, Sipp, credentials, write_rows};
+use tests::extension::Extension;
+use tests::sipp::{Run, Scenario, credentials, write_rows};
 
-use crate::phones::{Bench, STEP};
+use crate::phones::Bench;
 
 /// 200 calls of 30 s, 50 at a time, 20 new ones a second: four waves.
 const LOAD: [&str; 8] = ["-l", "50", "-r", "20", "-d", "30000", "-m", "200"];
 /// Four waves of 30 s and their setup.
 const LOAD_DEADLINE: Duration = Duration::from_secs(180);
-
-/// An extension that sipp has registered and answers for.
-pub struct Extension<'a> {
-    /// The pair
-    pub bench: &'a Bench,
-    /// Its number
-    pub number: String,
-    _answering: Sipp,
-}
-
-impl<'a> Extension<'a> {
-    /// Registers `user` with the address where sipp's built-in called party listens, and starts it there.
-    pub fn register(bench: &'a Bench, user: &str, port: u16) -> Result<Extension<'a>> {
-        let lab = bench.lab();
-        let folder = bench.folder.join(format!("extension-{user}"));
-        std::fs::create_dir_all(&folder).context("make the extension's folder")?;
-        let rows = folder.join("accounts.csv");
-        write_rows(&rows, &[vec![user.to_owned(), credentials(user, &bench.account(user)?.password)]])?;
-        let local = SocketAddr::new(lab.phones_address, port);
-        let run = Run {
-            namespace: lab.namespaces.phones.clone(),
-            local,
-            remote: Some(bench.exchange()),
-            scenario: Scenario::File("register"),
-            arguments: register_arguments(bench, &rows, port, 1),
-            folder: folder.join("register"),
-        };
-        run.start()?.finish(STEP)?;
-        let answering = Run {
-            remote: None,
-            scenario: Scenario::BuiltIn("uas"),
-            arguments: Vec::new(),
-            folder: folder.join("uas"),
-            ..run
-        };
-        Ok(Extension { bench, number: user.to_owned(), _answering: answering.start()? })
-    }
-}
-
-/// Arguments of the scenario `register`.
-pub fn register_arguments(
-    bench: &Bench,
-    rows: &std::path::Path,
-    contact_port: u16,
-    count: usize,
-) -> Vec<String> {
-    [
-        "-inf",
-        &rows.to_string_lossy(),
-        "-key",
-        "domain",
-        &bench.lab().domain,
-        "-key",
-        "contact_port",
-        &contact_port.to_string(),
-        "-m",
-        &count.to_string(),
-        "-r",
-        "50",
-    ]
-    .map(str::to_owned)
-    .into()
-}
 
 /// A14, A18: 200 calls in through the trunk and 200 out by the prefix, 50 at a time each, without a failure, and a
 /// record for each.
@@ -84,7 +22,7 @@ pub fn register_arguments(
 fn trunk_and_prefix_route_carry_fifty_calls_each() -> Result<()> {
     let bench = Bench::up("load")?;
     let lab = bench.lab();
-    let extension = Extension::register(&bench, "106", 5_080)?;
+    let extension = Extension::register(&bench.surroundings, &bench.folder, "106", 5_080)?;
     let trunk = SocketAddr::new(lab.trunk.address, lab.trunk.port);
     let run = |local: SocketAddr, scenario: Scenario, arguments: Vec<String>, name: &str| Run {
         namespace: lab.namespaces.phones.clone(),

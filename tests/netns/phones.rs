@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use tests::pjsip::Pjsip;
 use xtask::lab::{Account, Description, Options, Pair, Side};
 use xtask::peers::baresip::Baresip;
-use xtask::peers::{baresip, wait_for};
+use xtask::peers::surroundings::{Manner, Surroundings};
+use xtask::peers::wait_for;
 
 /// Tone that the calling phone plays, hertz.
 pub const CALLER_TONE_HZ: u32 = 440;
@@ -24,6 +25,8 @@ pub struct Bench {
     /// The pair; dropped: gone
     pub pair: Pair,
     description: Description,
+    /// What phones see of the pair
+    pub surroundings: Surroundings,
     /// Logs and recordings of the test
     pub folder: PathBuf,
 }
@@ -40,7 +43,8 @@ impl Bench {
         let pair = Pair::up(&Options { build: false, ..options.clone() })?;
         pair.await_settled()?;
         let description = pair.description()?;
-        Ok(Bench { pair, description, folder })
+        let surroundings = Surroundings::from(&description);
+        Ok(Bench { pair, description, surroundings, folder })
     }
 
     /// Names and addresses of the lab.
@@ -50,16 +54,12 @@ impl Bench {
 
     /// The exchange, as phones know it.
     pub fn exchange(&self) -> SocketAddr {
-        SocketAddr::new(self.lab().resource_address, self.lab().sip_port)
+        self.surroundings.exchange
     }
 
     /// The account of `user`.
     pub fn account(&self, user: &str) -> Result<&Account> {
-        let accounts = &self.lab().accounts;
-        accounts
-            .iter()
-            .find(|account| account.user == user)
-            .with_context(|| format!("no account {user} in the lab"))
+        self.surroundings.account(user)
     }
 
     /// A registered baresip phone.
@@ -70,21 +70,8 @@ impl Bench {
         answers: bool,
         tone_hz: u32,
     ) -> Result<Baresip> {
-        let settings = baresip::Settings {
-            namespace: self.lab().namespaces.phones.clone(),
-            address: self.lab().phones_address,
-            user: user.to_owned(),
-            password: self.account(user)?.password.clone(),
-            domain: self.lab().domain.clone(),
-            exchange: self.exchange(),
-            transport,
-            answers,
-            tone_hz,
-            registration_seconds: 60,
-        };
-        let mut phone = Baresip::start(&self.folder.join(format!("baresip-{user}")), &settings)?;
-        phone.wait_event("REGISTER_OK", STEP)?;
-        Ok(phone)
+        let manner = Manner { transport, answers, tone_hz, registration_seconds: 60 };
+        self.surroundings.phone(&self.folder.join(format!("baresip-{user}")), user, manner)
     }
 
     /// A registered PJSIP phone.

@@ -1,16 +1,14 @@
 //! Twenty power cuts of the active node: all its processes get SIGKILL, its links go down.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::sipp::{Run, Scenario};
+use tests::extension::Extension;
 use xtask::lab::Side;
 use xtask::peers::probe::Probe;
 
-use crate::load::Extension;
 use crate::phones::{Bench, STEP};
 
 /// How often the power is cut.
@@ -27,7 +25,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 #[test]
 fn nothing_confirmed_is_lost_in_twenty_power_cuts() -> Result<()> {
     let bench = Bench::up("power-cuts")?;
-    let extension = Extension::register(&bench, "105", 5_080)?;
+    let extension = Extension::register(&bench.surroundings, &bench.folder, "105", 5_080)?;
     let probe = Probe::start(&bench.lab().namespaces.phones, bench.lab().phones_address, bench.exchange())?;
     let mut known = BTreeSet::new();
     let mut gaps = Vec::new();
@@ -36,12 +34,12 @@ fn nothing_confirmed_is_lost_in_twenty_power_cuts() -> Result<()> {
         let survivor = active.other();
         let name = format!("Phone 101 before cut {cut}");
         rename_first_phone(&bench, active, &name)?;
-        extension.calls(&format!("before-{cut}"), CALLS_BEFORE)?.finish(STEP)?;
+        extension.calls(bench.folder.join(format!("before-{cut}")), CALLS_BEFORE)?.finish(STEP)?;
         let ended = Instant::now();
         known.extend(records(&bench, active)?);
         ensure!(known.len() >= cut * CALLS_BEFORE, "cut {cut}: only {} records before the cut", known.len());
         // Calls under way at the cut: their fate is counted, not judged.
-        let _under_way = extension.calls(&format!("during-{cut}"), 20)?;
+        let _under_way = extension.calls(bench.folder.join(format!("during-{cut}")), 20)?;
         let young = ended + SETTLED;
         xtask::peers::wait_for(SETTLED * 2, || (Instant::now() >= young).then_some(()));
 
@@ -119,22 +117,4 @@ fn first_phone(bench: &Bench, side: Side) -> Result<String> {
     let tail = text.split("[extension.101]").nth(1).context("no extension 101 in the configuration")?;
     let line = tail.lines().find(|line| line.starts_with("name")).context("extension 101 has no name")?;
     Ok(line.split('"').nth(1).unwrap_or_default().to_owned())
-}
-
-impl Extension<'_> {
-    /// Starts `count` short calls from the trunk to this extension.
-    fn calls(&self, name: &str, count: usize) -> Result<tests::sipp::Sipp> {
-        let trunk = &self.bench.lab().trunk;
-        Run {
-            namespace: self.bench.lab().namespaces.phones.clone(),
-            local: SocketAddr::new(trunk.address, 0),
-            remote: Some(self.bench.exchange()),
-            scenario: Scenario::BuiltIn("uac"),
-            arguments: ["-s", &self.number, "-r", "10", "-d", "200", "-m", &count.to_string()]
-                .map(str::to_owned)
-                .into(),
-            folder: self.bench.folder.join(name),
-        }
-        .start()
-    }
 }

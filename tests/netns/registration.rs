@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use tests::extension::register_arguments;
 use tests::sipp::{Run, Scenario, credentials, write_rows};
 
-use crate::load::register_arguments;
 use crate::phones::{Bench, STEP};
 
 /// Issue 2: 200 registrations with digest, none fails; both nodes then know the same bindings.
@@ -25,7 +25,7 @@ fn two_hundred_registrations_with_digest() -> Result<()> {
         local: SocketAddr::new(lab.phones_address, 5_080),
         remote: Some(bench.exchange()),
         scenario: Scenario::File("register"),
-        arguments: register_arguments(&bench, &rows, 5_080, 200),
+        arguments: register_arguments(&bench.surroundings, &rows, 5_080, 200),
         folder: bench.folder.join("register"),
     }
     .start()?;

@@ -1,5 +1,6 @@
-//! What the tests of the tiers *process* and *netns* share: real peers beside the ones that `xtask::peers` drives.
+//! What the tests of the tiers *netns* and *vm* share: real peers beside the ones that `xtask::peers` drives.
 
+pub mod extension;
 pub mod pjsip;
 pub mod sipp;
 

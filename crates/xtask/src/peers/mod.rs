@@ -3,6 +3,7 @@
 
 pub mod baresip;
 pub mod probe;
+pub mod surroundings;
 pub mod tone;
 
 use std::time::Duration;

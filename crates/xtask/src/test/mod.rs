@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::failure::failure;
 use crate::progress::{Step, result, say};
-use crate::{Workspace, packages, process, python};
+use crate::{Workspace, image, packages, process, python};
 use plan::Program;
 use table::{Outcome, Table};
 
@@ -41,12 +41,14 @@ pub enum Tier {
     Process,
     /// Two nodes in network namespaces, real peers, real faults; needs root
     Netns,
+    /// Two nodes as virtual machines that boot the lab's image, real power cuts; needs root
+    Vm,
 }
 
 impl Tier {
     /// All tiers, in the order in which they run.
-    pub const ALL: [Tier; 6] =
-        [Tier::Install, Tier::Build, Tier::Core, Tier::Sim, Tier::Process, Tier::Netns];
+    pub const ALL: [Tier; 7] =
+        [Tier::Install, Tier::Build, Tier::Core, Tier::Sim, Tier::Process, Tier::Netns, Tier::Vm];
 
     /// Its name, as `--tier` takes it.
     #[must_use]
@@ -58,6 +60,7 @@ impl Tier {
             Tier::Sim => "sim",
             Tier::Process => "process",
             Tier::Netns => "netns",
+            Tier::Vm => "vm",
         }
     }
 }
@@ -108,6 +111,9 @@ impl Run<'_> {
             let names: Vec<&str> = packages::TESTS.iter().map(|package| package.name).collect();
             result(format!("  packages {}, and target/python", names.join(" ")));
         }
+        if tier == Tier::Vm {
+            result("  cargo xtask image --rootfs lab");
+        }
         for program in self.programs()? {
             if let Some(harness) = program.harness(tier) {
                 result(format!("  {} {}", program.name(), harness.join(" ")));
@@ -139,17 +145,26 @@ impl Run<'_> {
                 vec![packages::ensure(packages::TESTS), environment()]
             }
             Tier::Build => vec![self.workspace.build_programs(), self.programs().map(drop)],
-            Tier::Core | Tier::Sim | Tier::Process | Tier::Netns => {
-                let mut outcomes = match self.programs() {
-                    Ok(programs) => run_all(programs, tier),
-                    Err(error) => vec![Err(error)],
-                };
-                if tier == Tier::Core {
-                    let mut documentation = self.workspace.cargo();
-                    outcomes.push(process::run(documentation.args(["test", "--workspace", "--doc"])));
-                }
+            Tier::Core => {
+                let mut documentation = self.workspace.cargo();
+                documentation.args(["test", "--workspace", "--doc"]);
+                let mut outcomes = self.tests(tier);
+                outcomes.push(process::run(&mut documentation));
                 outcomes
             }
+            Tier::Sim | Tier::Process | Tier::Netns => self.tests(tier),
+            Tier::Vm => match image::build(self.workspace, &image::Build::default()) {
+                Ok(_) => self.tests(tier),
+                Err(error) => vec![Err(error.context("building the image that the machines boot"))],
+            },
+        }
+    }
+
+    /// The outcome of each program of tests that a tier has.
+    fn tests(&mut self, tier: Tier) -> Vec<anyhow::Result<()>> {
+        match self.programs() {
+            Ok(programs) => run_all(programs, tier),
+            Err(error) => vec![Err(error)],
         }
     }
 

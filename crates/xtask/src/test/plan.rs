@@ -6,6 +6,7 @@
 //! | sim | everything in `sim` |
 //! | process | `tests/` of the daemons and of L2; target `process` of the package `tests` |
 //! | netns | those of them marked `#[ignore = "netns tier: …"]`; target `netns` of the package `tests` |
+//! | vm | target `vm` of the package `tests`, on the lab's image, which is built first |
 //!
 //! All are built once, as one workspace, and then run as programs: `cargo test --package X` for each tier would build
 //! what they share again and again with other features.
@@ -20,7 +21,7 @@ use super::Tier;
 use crate::{Workspace, process, workspace};
 
 /// Packages whose `tests/` start processes or speak to the kernel.
-const PROCESS_PACKAGES: &[&str] = &["daemon", "netio", "clusterd", "stored", "pbxd", "tandemctl"];
+const PROCESS_PACKAGES: &[&str] = &["daemon", "netio", "clusterd", "stored", "pbxd", "hostd", "tandemctl"];
 /// The package of what is above the packages' own tests.
 const ABOVE: &str = "tests";
 /// The package of the simulation.
@@ -61,12 +62,13 @@ impl Program {
         let process = PROCESS_PACKAGES.contains(&self.package.as_str()) && self.integration;
         let own = match () {
             () if above && self.target == "netns" => Tier::Netns,
+            () if above && self.target == "vm" => Tier::Vm,
             () if above || process => Tier::Process,
             () if self.package == SIMULATION => Tier::Sim,
             () => Tier::Core,
         };
         match tier {
-            Tier::Netns if own == Tier::Netns => Some(&["--include-ignored", "--test-threads=1"]),
+            Tier::Netns | Tier::Vm if own == tier => Some(&["--include-ignored", "--test-threads=1"]),
             Tier::Netns if own == Tier::Process => Some(&["--ignored", "--test-threads=1"]),
             tier if tier == own => Some(&[]),
             _ => None,
@@ -135,6 +137,7 @@ mod tests {
             (program("stored", "pair", true), Tier::Process, true),
             (program("tests", "process", true), Tier::Process, true),
             (program("tests", "netns", true), Tier::Netns, true),
+            (program("tests", "vm", true), Tier::Vm, false),
         ];
         for (program, own, in_netns) in places {
             let tiers: Vec<Tier> =

@@ -9,6 +9,7 @@ const BUDGETS: &[Budget] = &[
     Budget { name: "core and sim", minutes: 6, tiers: &[Tier::Core, Tier::Sim] },
     Budget { name: "process", minutes: 8, tiers: &[Tier::Process] },
     Budget { name: "netns", minutes: 12, tiers: &[Tier::Netns] },
+    Budget { name: "vm", minutes: 15, tiers: &[Tier::Vm] },
 ];
 
 struct Budget {
