@@ -31,10 +31,28 @@ pub const ARPING: Package = Package { name: "iputils-arping", program: "arping" 
 /// What leaves the wire.
 pub const TCPDUMP: Package = Package { name: "tcpdump", program: "tcpdump" };
 
+/// The root of the lab's image, from packages.
+pub const MMDEBSTRAP: Package = Package { name: "mmdebstrap", program: "mmdebstrap" };
+/// The root of an image as one file.
+pub const SQUASHFS_TOOLS: Package = Package { name: "squashfs-tools", program: "mksquashfs" };
+/// Programs without their symbols.
+pub const BINUTILS: Package = Package { name: "binutils", program: "strip" };
+
+/// Nodes as virtual machines; its firmware and boards come with it.
+pub const QEMU: Package = Package { name: "qemu-system-x86", program: "qemu-system-x86_64" };
+/// Makes the FAT of a setup medium.
+pub const DOSFSTOOLS: Package = Package { name: "dosfstools", program: "mkfs.vfat" };
+/// Fills it without mounting.
+pub const MTOOLS: Package = Package { name: "mtools", program: "mcopy" };
+
 /// What the lab needs.
 pub const LAB: &[Package] = &[DBUS, IPROUTE2];
+/// What virtual machines need.
+pub const MACHINES: &[Package] = &[QEMU, DOSFSTOOLS, MTOOLS, IPROUTE2];
 /// What the demonstration needs.
 pub const DEMO: &[Package] = &[DBUS, IPROUTE2, BARESIP];
+/// What the lab's image needs.
+pub const IMAGE: &[Package] = &[MMDEBSTRAP, SQUASHFS_TOOLS, BINUTILS];
 /// What all tests need.
 pub const TESTS: &[Package] = &[DBUS, IPROUTE2, SIPP, BARESIP, ARPING, TCPDUMP];
 

@@ -9,7 +9,7 @@
 //! ```
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
@@ -20,6 +20,7 @@ use crate::Workspace;
 mod buildroot;
 mod contract;
 mod lab;
+pub mod tree;
 
 /// `cargo xtask image`.
 #[derive(Debug, Args)]
@@ -38,7 +39,7 @@ enum Part {
 }
 
 /// What to build.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Build {
     /// Root file system
     #[arg(long, value_enum, default_value_t)]
@@ -52,6 +53,9 @@ pub struct Build {
     /// Output folder of Buildroot; beside its checkout unless said
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Take Debian's packages anew, with today's corrections (for --rootfs lab)
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// Where the packages of a root file system come from.
@@ -112,6 +116,13 @@ impl Image {
             format!("reading {}: `cargo xtask image --rootfs {rootfs}` makes it", path.display())
         })?;
         serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// Writes the description into `folder`.
+    pub(crate) fn save(&self, folder: &Path) -> anyhow::Result<()> {
+        let path = folder.join("image.json");
+        let text = serde_json::to_string_pretty(self).context("writing an image as JSON")?;
+        std::fs::write(&path, text + "\n").with_context(|| format!("writing {}", path.display()))
     }
 }
 
