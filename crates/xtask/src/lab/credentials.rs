@@ -16,7 +16,7 @@ use super::secrets;
 use super::topology::Side;
 
 /// Makes the credentials of a lab in `folder`, unless they are there.
-pub(super) fn ensure(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn ensure(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     // Two nodes that start at the same time have one authority.
     let lock = folder.join("lock");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -129,12 +129,8 @@ impl Description {
             resource_address: Topology::resource(),
             phones_address: Topology::phones(),
             domain: DOMAIN.to_owned(),
-            accounts: accounts(files)?,
-            trunk: TrunkDescription {
-                prefix: TRUNK_PREFIX.to_owned(),
-                address: Topology::trunk().ip(),
-                port: Topology::trunk().port(),
-            },
+            accounts: accounts(&files.configuration())?,
+            trunk: TrunkDescription::sample(),
             sip_port: SIP_PORT,
             logs: files.logs(),
         })
@@ -146,6 +142,17 @@ impl Description {
         match side {
             Side::A => &self.nodes.a,
             Side::B => &self.nodes.b,
+        }
+    }
+}
+
+impl TrunkDescription {
+    /// The trunk of the sample configuration.
+    pub(crate) fn sample() -> TrunkDescription {
+        TrunkDescription {
+            prefix: TRUNK_PREFIX.to_owned(),
+            address: Topology::trunk().ip(),
+            port: Topology::trunk().port(),
         }
     }
 }
@@ -179,9 +186,9 @@ pub(super) fn processes(files: &NodeFiles) -> Option<Processes> {
     serde_json::from_str(&text).ok()
 }
 
-fn accounts(files: &Files) -> anyhow::Result<Vec<Account>> {
-    let path = files.configuration();
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+/// What phones register as in the configuration that was written to `path`.
+pub(crate) fn accounts(path: &Path) -> anyhow::Result<Vec<Account>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let config = Config::parse(&text).map_err(|problems| {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}: {}", path.display(), problems.join("; "))

@@ -82,7 +82,7 @@ fn end_nodes(nodes: &[NodeFiles]) {
 }
 
 /// Kills what is left in the namespaces: phones, and nodes whose supervisor is gone.
-pub(super) fn kill_rest(namespaces: &[String]) -> anyhow::Result<()> {
+pub(crate) fn kill_rest(namespaces: &[String]) -> anyhow::Result<()> {
     let deadline = Instant::now() + KILL_LIMIT;
     loop {
         let mut left = Vec::new();
@@ -104,7 +104,7 @@ pub(super) fn kill_rest(namespaces: &[String]) -> anyhow::Result<()> {
 }
 
 /// Removes a folder, if it is there.
-pub(super) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing {}", folder.display()))

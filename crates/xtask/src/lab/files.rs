@@ -7,7 +7,7 @@ use super::topology::{Side, Topology};
 use crate::Workspace;
 
 /// Longest path of a Unix socket (`sockaddr_un` of unix(7), less the final zero and a margin).
-const SOCKET_PATH_BYTES_MAX: usize = 100;
+pub(crate) const SOCKET_PATH_BYTES_MAX: usize = 100;
 
 /// The files of a lab.
 #[derive(Clone, Debug)]

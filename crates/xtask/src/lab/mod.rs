@@ -27,25 +27,25 @@
 
 mod arguments;
 mod bus;
-mod credentials;
-mod description;
-mod down;
-mod files;
-mod network;
-mod node;
+pub(crate) mod credentials;
+pub(crate) mod description;
+pub(crate) mod down;
+pub(crate) mod files;
+pub(crate) mod network;
+pub(crate) mod node;
 mod pair;
-mod sample;
-mod secrets;
-mod status;
+pub(crate) mod sample;
+pub(crate) mod secrets;
+pub(crate) mod status;
 mod supervisor;
-mod topology;
+pub(crate) mod topology;
 
 pub use arguments::Verb;
 pub use description::{Account, Description, Namespaces, NodeDescription, TrunkDescription};
 pub use down::down;
 pub use pair::{Options, Pair};
 pub use status::{NodeStatus, Status};
-pub use topology::{NAME_DEFAULT, Namespace, Side, Topology};
+pub use topology::{NAME_DEFAULT, Namespace, SIP_PORT, Side, Topology};
 
 /// Does what `verb` says.
 ///

@@ -25,15 +25,10 @@ for family in all default; do
   echo 2 > /proc/sys/net/ipv4/conf/$family/arp_announce
 done";
 
-/// Makes the namespaces and networks of a lab.
+/// Makes the namespaces and networks of a lab whose nodes are processes.
 pub(super) fn create(topology: &Topology) -> anyhow::Result<()> {
     require_root()?;
-    for namespace in Namespace::ALL {
-        let name = topology.namespace(namespace);
-        process::output(ip().args(["netns", "add", &name]), IP_LIMIT)?;
-        process::output(command(&name, "sh").args(["-ec", SETTINGS]), IP_LIMIT)
-            .context("setting up the kernel's ARP and IPv6")?;
-    }
+    make_namespaces(topology, &Namespace::ALL)?;
     let bridge = topology.namespace(Namespace::Bridge);
     batch(&bridge, &bridges(topology))?;
     for side in Side::BOTH {
@@ -41,6 +36,45 @@ pub(super) fn create(topology: &Topology) -> anyhow::Result<()> {
     }
     batch(&topology.namespace(Namespace::Phones), &phone_links(&bridge))?;
     batch(&bridge, &ports(topology))
+}
+
+/// Makes the switches and the phones' place for nodes that are virtual machines: their links end in taps, which have
+/// the names of the ports of a lab.
+pub(crate) fn create_for_machines(topology: &Topology) -> anyhow::Result<()> {
+    require_root()?;
+    make_namespaces(topology, &[Namespace::Phones, Namespace::Bridge])?;
+    let bridge = topology.namespace(Namespace::Bridge);
+    batch(&bridge, &bridges(topology))?;
+    batch(&topology.namespace(Namespace::Phones), &phone_links(&bridge))?;
+    let taps = Side::BOTH.into_iter().flat_map(|side| {
+        [LAN, SYNCHRONISATION].map(|link| format!("tuntap add dev {} mode tap", port(side, link)))
+    });
+    batch(&bridge, &taps.collect::<Vec<_>>())?;
+    batch(&bridge, &ports(topology))
+}
+
+/// Name of the switch's end of a node's link.
+pub(crate) fn port(side: Side, link: &str) -> String {
+    format!("{}-{side}", link.trim_end_matches('0'))
+}
+
+/// Takes the port of a node's link off its switch, or puts it back: frames vanish, and no carrier goes.
+pub(crate) fn set_silent(topology: &Topology, side: Side, link: &str, silent: bool) -> anyhow::Result<()> {
+    let port = port(side, link);
+    let switch = if topology.one_switch || link == LAN { "lan" } else { "sync" };
+    let change =
+        if silent { format!("link set {port} nomaster") } else { format!("link set {port} master {switch}") };
+    batch(&topology.namespace(Namespace::Bridge), &[change])
+}
+
+fn make_namespaces(topology: &Topology, namespaces: &[Namespace]) -> anyhow::Result<()> {
+    for namespace in namespaces {
+        let name = topology.namespace(*namespace);
+        process::output(ip().args(["netns", "add", &name]), IP_LIMIT)?;
+        process::output(command(&name, "sh").args(["-ec", SETTINGS]), IP_LIMIT)
+            .context("setting up the kernel's ARP and IPv6")?;
+    }
+    Ok(())
 }
 
 fn bridges(topology: &Topology) -> Vec<String> {
@@ -134,7 +168,7 @@ pub(super) fn set_links(namespace: &str, links: &[&str], up: bool) -> anyhow::Re
 }
 
 /// Those namespaces of the lab that exist.
-pub(super) fn existing(topology: &Topology) -> anyhow::Result<Vec<String>> {
+pub(crate) fn existing(topology: &Topology) -> anyhow::Result<Vec<String>> {
     let listing = process::output(ip().args(["netns", "list"]), IP_LIMIT)?;
     let names: Vec<&str> = listing.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let own = Namespace::ALL.map(|namespace| topology.namespace(namespace));
@@ -148,7 +182,7 @@ pub(super) fn processes(namespace: &str) -> anyhow::Result<Vec<i32>> {
 }
 
 /// Removes a namespace with its links.
-pub(super) fn delete(namespace: &str) -> anyhow::Result<()> {
+pub(crate) fn delete(namespace: &str) -> anyhow::Result<()> {
     process::output(ip().args(["netns", "delete", namespace]), IP_LIMIT).map(drop)
 }
 

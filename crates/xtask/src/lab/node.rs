@@ -182,7 +182,7 @@ pub(super) fn ensure_configuration(lab: &Files, addresses: &sample::Addresses) -
 }
 
 /// A whole file or none: another process may be reading.
-pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let fresh = path.with_extension("new");
     fs::write(&fresh, text)
         .and_then(|()| fs::rename(&fresh, path))

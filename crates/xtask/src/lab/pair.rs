@@ -297,7 +297,7 @@ impl Pair {
     /// # Errors
     /// There is no such link.
     pub fn set_cable(&self, side: Side, link: &str, plugged: bool) -> anyhow::Result<()> {
-        let port = format!("{}-{side}", link.trim_end_matches('0'));
+        let port = network::port(side, link);
         network::set_links(&self.topology.namespace(Namespace::Bridge), &[&port], plugged)
     }
 

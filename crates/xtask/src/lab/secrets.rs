@@ -11,7 +11,7 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const PASSWORD_LETTERS: usize = 16;
 
 /// Random octets of the kernel.
-pub(super) fn octets<const N: usize>() -> anyhow::Result<[u8; N]> {
+pub(crate) fn octets<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut octets = [0; N];
     let mut source = File::open("/dev/urandom").context("opening /dev/urandom")?;
     source.read_exact(&mut octets).context("reading /dev/urandom")?;

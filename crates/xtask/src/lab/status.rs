@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::description::processes;
@@ -86,19 +85,60 @@ struct Telephone {
 }
 
 impl Status {
-    /// One node serves and answers phones, the other is ready to, both run the same configuration and agree on all that is stored.
+    /// The node that serves answers phones, the other is ready to, both run the same configuration and agree on all
+    /// that is stored.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let Some(active) = self.active else { return false };
-        let (one, other) = (&self.nodes[&active], &self.nodes[&active.other()]);
-        other.role == "standby"
-            && one.serving
-            && one.revision > 0
-            && one.state_hash == other.state_hash
-            && [one, other]
-                .iter()
-                .all(|node| node.store_connected && node.pbx_connected && node.revision == node.revision_run)
-            && one.revision == other.revision
+        self.active.is_some_and(|active| settled(&self.nodes[&active], &self.nodes[&active.other()]))
+    }
+}
+
+/// `one` serves phones, `other` is ready to, both run the same configuration and agree on all that is stored.
+pub(crate) fn settled(one: &NodeStatus, other: &NodeStatus) -> bool {
+    one.role == "active"
+        && other.role == "standby"
+        && one.serving
+        && one.revision > 0
+        && one.state_hash == other.state_hash
+        && [one, other]
+            .iter()
+            .all(|node| node.store_connected && node.pbx_connected && node.revision == node.revision_run)
+        && one.revision == other.revision
+}
+
+/// The one that serves; none when nobody does or, which must not be, both do.
+pub(crate) fn active<'a>(nodes: impl Iterator<Item = (Side, &'a NodeStatus)>) -> Option<Side> {
+    let mut active = nodes.filter(|(_, node)| node.role == "active").map(|(side, _)| side);
+    active.next().filter(|_| active.next().is_none())
+}
+
+impl NodeStatus {
+    /// A node whose agent does not answer.
+    pub(crate) fn down() -> NodeStatus {
+        NodeStatus { role: "down".to_owned(), ..NodeStatus::default() }
+    }
+
+    /// What `tandemctl ha|store|pbx status --json` have answered; what cannot be read counts as no answer.
+    pub(crate) fn from_answers(agent: &str, store: &str, telephone: &str) -> NodeStatus {
+        let agent: Agent = serde_json::from_str(agent)
+            .unwrap_or_else(|_| Agent { role: "down".to_owned(), ..Agent::default() });
+        let store: Store = serde_json::from_str(store).unwrap_or_default();
+        let telephone: Telephone = serde_json::from_str(telephone).unwrap_or_default();
+        NodeStatus {
+            role: agent.role,
+            epoch: agent.epoch,
+            revision: store.revision,
+            state_hash: store.state_hash,
+            store_connected: store.peer_connected,
+            call_records: store.call_records,
+            revision_run: telephone.revision,
+            pbx_connected: telephone.peer_connected,
+            registrations: telephone.registrations,
+            calls: telephone.calls,
+            serving: telephone.serving,
+            failed: Vec::new(),
+            restarts: 0,
+        }
     }
 }
 
@@ -117,45 +157,25 @@ pub(super) fn ask(workspace: &Workspace, topology: &Topology, files: &Files) -> 
             .map(|(side, answer)| (side, answer.join().unwrap_or_default()))
             .collect::<BTreeMap<_, _>>()
     });
-    let mut active = nodes.iter().filter(|(_, node)| node.role == "active").map(|(side, _)| *side);
-    let active = active.next().filter(|_| active.next().is_none());
+    let active = active(nodes.iter().map(|(side, node)| (*side, node)));
     Ok(Status { name: topology.name.clone(), running, active, nodes })
 }
 
 fn ask_node(workspace: &Workspace, files: &NodeFiles) -> NodeStatus {
-    let Some(processes) = processes(files) else {
-        return NodeStatus { role: "down".to_owned(), ..NodeStatus::default() };
-    };
-    let agent = question::<Agent>(workspace, files, "ha");
-    let store = question::<Store>(workspace, files, "store").unwrap_or_default();
-    let telephone = question::<Telephone>(workspace, files, "pbx").unwrap_or_default();
-    let (role, epoch) = agent.map_or_else(|| ("down".to_owned(), 0), |agent| (agent.role, agent.epoch));
+    let Some(processes) = processes(files) else { return NodeStatus::down() };
+    let answer = |group| answer(workspace, files, group);
     let failed = processes.processes.iter().filter(|(_, process)| process.failed);
     NodeStatus {
-        role,
-        epoch,
-        revision: store.revision,
-        state_hash: store.state_hash,
-        store_connected: store.peer_connected,
-        call_records: store.call_records,
-        revision_run: telephone.revision,
-        pbx_connected: telephone.peer_connected,
-        registrations: telephone.registrations,
-        calls: telephone.calls,
-        serving: telephone.serving,
         failed: failed.map(|(name, _)| name.clone()).collect(),
         restarts: processes.processes.values().map(|process| process.restarts).sum(),
+        ..NodeStatus::from_answers(&answer("ha"), &answer("store"), &answer("pbx"))
     }
 }
 
-fn question<Answer: DeserializeOwned>(
-    workspace: &Workspace,
-    files: &NodeFiles,
-    group: &str,
-) -> Option<Answer> {
+/// The answer of one daemon; empty when there is none.
+fn answer(workspace: &Workspace, files: &NodeFiles, group: &str) -> String {
     let mut command = tandemctl(workspace, files);
-    let answer = process::output(command.args([group, "status", "--json"]), ANSWER_LIMIT).ok()?;
-    serde_json::from_str(&answer).ok()
+    process::output(command.args([group, "status", "--json"]), ANSWER_LIMIT).unwrap_or_default()
 }
 
 /// `lab status`.
