@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::MulticastGroup;
+use nix::net::if_::if_nametoindex;
+use rtnetlink::{LinkUnspec, MulticastGroup};
 use tokio::time::timeout;
 
 use crate::netlink::{ConnectionTask, NetlinkError};
@@ -79,6 +80,25 @@ impl LinkWatch {
         let messages = listing.map_err(NetlinkError::request("listing interfaces"))?;
         Ok(messages.iter().filter_map(link_of).collect())
     }
+}
+
+/// Gives links other names, one after the other; each is switched off for it and stays so.
+///
+/// # Errors
+/// [`NetlinkError::NoInterface`], or [`NetlinkError::Request`] when the kernel refuses (no right, name taken).
+pub async fn rename(steps: &[(String, String)]) -> Result<(), NetlinkError> {
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(NetlinkError::Open)?;
+    let _connection = ConnectionTask(tokio::spawn(connection));
+    for (before, after) in steps {
+        let index = if_nametoindex(before.as_str())
+            .map_err(|_| NetlinkError::NoInterface { name: before.clone() })?;
+        let attempt = || NetlinkError::request(format!("renaming {before} to {after}"));
+        let off = LinkUnspec::new_with_index(index).down().build();
+        handle.link().set(off).execute().await.map_err(attempt())?;
+        let named = LinkUnspec::new_with_index(index).name(after.clone()).build();
+        handle.link().set(named).execute().await.map_err(attempt())?;
+    }
+    Ok(())
 }
 
 fn link_of(message: &LinkMessage) -> Option<Link> {

@@ -1,1 +1,19 @@
-//! The first stage of the start, before the service manager.
+//! The first stage of the start, before the service manager: `README.md` in this folder has the picture.
+
+mod data;
+pub mod devices;
+pub mod disk;
+mod durable;
+mod etc;
+pub mod first;
+pub mod identity;
+mod import;
+mod limit;
+pub mod links;
+mod medium;
+mod place;
+pub mod report;
+mod work;
+
+pub use place::Place;
+pub use work::run;
