@@ -209,13 +209,15 @@ impl Making<'_> {
     /// Leaves out what an appliance does not need.
     fn trim(&self) -> anyhow::Result<()> {
         let tree = self.tree();
-        for pattern in self.data.removals.remove.iter().flat_map(|removal| &removal.paths) {
-            let found = matches(&tree, pattern)?;
-            if found.is_empty() {
-                progress::say(format!("  nothing fits {pattern} (image/lab/remove.toml)"));
-            }
-            for path in found {
-                tree::clear(&path)?;
+        for removal in &self.data.removals.remove {
+            for pattern in &removal.paths {
+                let found = matches(&tree, pattern)?;
+                if found.is_empty() {
+                    progress::say(format!("  nothing fits {pattern} (image/lab/remove.toml)"));
+                }
+                for path in found.iter().filter(|path| !stays(path, &removal.keep)) {
+                    tree::clear(path)?;
+                }
             }
         }
         let docs = tree.join("usr/share/doc");
@@ -279,6 +281,12 @@ fn matches(tree: &Path, pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
         found = next;
     }
     Ok(found)
+}
+
+/// The last name of `path` fits one of the patterns in `keep`.
+fn stays(path: &Path, keep: &[String]) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    keep.iter().any(|pattern| fits(pattern, name))
 }
 
 /// `name` fits `pattern`, in which `*` stands for anything.

@@ -53,6 +53,9 @@ pub(super) struct Removal {
     reason: String,
     /// Patterns below the root
     pub(super) paths: Vec<String>,
+    /// Patterns of last names that stay
+    #[serde(default)]
+    pub(super) keep: Vec<String>,
 }
 
 /// All of them.
@@ -167,7 +170,7 @@ mod tests {
     #[test]
     fn patterns_stay_below_the_root() {
         let removals = |path: &str| Removals {
-            remove: vec![Removal { reason: "why".into(), paths: vec![path.into()] }],
+            remove: vec![Removal { reason: "why".into(), paths: vec![path.into()], keep: Vec::new() }],
         };
         assert!(check_removals(&removals("usr/share/man")).is_ok());
         for wrong in ["", "/usr/share/man", "../etc", "usr/../../etc", "usr//share"] {
