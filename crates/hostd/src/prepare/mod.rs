@@ -3,7 +3,7 @@
 mod data;
 pub mod devices;
 pub mod disk;
-mod durable;
+pub(crate) mod durable;
 mod etc;
 pub mod first;
 pub mod identity;
@@ -11,7 +11,7 @@ mod import;
 mod limit;
 pub mod links;
 mod medium;
-mod place;
+pub mod place;
 pub mod report;
 mod work;
 
