@@ -1,0 +1,1 @@
+/* Nothing that we build includes it; the package installs it. */
