@@ -291,11 +291,11 @@ impl Cluster {
     #[must_use]
     pub fn own_address(&self, node: &NodeName, interface: &str) -> Option<InterfaceAddress> {
         let address = *self.nodes.get(node)?.addresses.get(interface)?;
-        let prefix_bits = match self.interfaces.get(interface) {
+        let prefix_length = match self.interfaces.get(interface) {
             Some(interface) => interface.prefix_bits(address),
             None => prefix_bits_default(address),
         };
-        Some(InterfaceAddress { address, prefix_bits })
+        Some(InterfaceAddress { address, prefix_length })
     }
 
     /// Every own address of `node`, by interface.

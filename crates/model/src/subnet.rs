@@ -15,7 +15,7 @@ pub struct InterfaceAddress {
     /// The address
     pub address: IpAddr,
     /// Length of the prefix in bits, from 1 to 32 or 128
-    pub prefix_bits: u8,
+    pub prefix_length: u8,
 }
 
 /// A text that is no address of a host with its prefix length.
@@ -29,43 +29,43 @@ pub struct InterfaceAddressError {
 }
 
 impl InterfaceAddress {
-    /// `other` lies in the same subnet.
+    /// `other` lies in the same subnet: it can be reached without a router.
     #[must_use]
-    pub fn contains(self, other: IpAddr) -> bool {
+    pub fn reaches(self, other: IpAddr) -> bool {
         self.address.is_ipv4() == other.is_ipv4() && self.network(self.address) == self.network(other)
     }
 
     /// The two subnets share an address.
     #[must_use]
     pub fn overlaps(self, other: InterfaceAddress) -> bool {
-        self.contains(other.address) || other.contains(self.address)
+        self.reaches(other.address) || other.reaches(self.address)
     }
 
     /// Why no host can have this address; `None` when one can.
     #[must_use]
     pub fn problem(self) -> Option<String> {
         let bits = bits_of(self.address);
-        if !(1..=bits).contains(&self.prefix_bits) {
-            return Some(format!("has the prefix length {}; write one from 1 to {bits}", self.prefix_bits));
+        if !(1..=bits).contains(&self.prefix_length) {
+            return Some(format!("has the prefix length {}; write one from 1 to {bits}", self.prefix_length));
         }
         if self.address.is_unspecified() || self.address.is_multicast() || self.address.is_loopback() {
             return Some("is no address of a host; write one of the network".to_owned());
         }
-        let host_bits = u32::from(bits - self.prefix_bits);
+        let host_bits = u32::from(bits - self.prefix_length);
         let host = number(self.address) & ones(host_bits);
         let reserved = self.address.is_ipv4() && host_bits > 1 && (host == 0 || host == ones(host_bits));
         reserved.then(|| "is the network itself or its broadcast address; write a host's".to_owned())
     }
 
     fn network(self, address: IpAddr) -> u128 {
-        let host_bits = bits_of(address).saturating_sub(self.prefix_bits);
+        let host_bits = bits_of(address).saturating_sub(self.prefix_length);
         number(address).checked_shr(u32::from(host_bits)).unwrap_or(0)
     }
 }
 
 impl fmt::Display for InterfaceAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.address, self.prefix_bits)
+        write!(formatter, "{}/{}", self.address, self.prefix_length)
     }
 }
 
@@ -75,7 +75,7 @@ impl FromStr for InterfaceAddress {
     fn from_str(text: &str) -> Result<Self, InterfaceAddressError> {
         let parts = text.split_once('/');
         let read = parts.and_then(|(address, prefix)| {
-            Some(InterfaceAddress { address: address.parse().ok()?, prefix_bits: prefix.parse().ok()? })
+            Some(InterfaceAddress { address: address.parse().ok()?, prefix_length: prefix.parse().ok()? })
         });
         let wanted = "is no address with its prefix length; write e.g. \"10.20.0.1/24\"";
         let reason = match read {
@@ -147,7 +147,7 @@ mod tests {
     /// The subnet decides who is a neighbour.
     #[test]
     fn subnets_are_told_apart() {
-        let inside = |own: &str, other: &str| address(own).contains(other.parse().unwrap());
+        let inside = |own: &str, other: &str| address(own).reaches(other.parse().unwrap());
         assert!(inside("10.20.0.1/24", "10.20.0.254"));
         assert!(!inside("10.20.0.1/24", "10.20.1.254"));
         assert!(inside("10.20.0.1/16", "10.20.1.254"));

@@ -145,7 +145,7 @@ impl Addresses {
     }
 }
 
-fn interface_index(name: &str) -> Result<u32, NetlinkError> {
+pub(crate) fn interface_index(name: &str) -> Result<u32, NetlinkError> {
     if_nametoindex(name).map_err(|_| NetlinkError::NoInterface { name: name.to_owned() })
 }
 
@@ -154,7 +154,7 @@ fn is_tagged(message: &AddressMessage) -> bool {
 }
 
 /// The address itself: `IFA_LOCAL` where it is given (on point-to-point links `IFA_ADDRESS` is the other end).
-fn local_address(message: &AddressMessage) -> Option<IpAddr> {
+pub(crate) fn local_address(message: &AddressMessage) -> Option<IpAddr> {
     let local = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),
         _ => None,

@@ -4,10 +4,12 @@
 
 pub mod addresses;
 pub mod announce;
+pub mod clock;
 pub mod frames;
 pub mod freebind;
 pub mod links;
 mod netlink;
+pub mod own;
 pub mod ping;
 mod raw;
 pub mod realtime;

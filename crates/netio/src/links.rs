@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use nix::net::if_::if_nametoindex;
 use rtnetlink::{LinkUnspec, MulticastGroup};
 use tokio::time::timeout;
@@ -26,10 +26,16 @@ pub struct Link {
     pub index: u32,
     /// Name, e.g. `lan0`
     pub name: String,
+    /// Switched on (`IFF_UP`)
+    pub enabled: bool,
     /// Switched on and carrier present
     pub up: bool,
-    /// Ethernet address, if it has one
+    /// Ethernet address in use, if it has one
     pub mac: Option<[u8; MAC_BYTES]>,
+    /// Ethernet address that the hardware came with; that in use where the kernel knows no other
+    pub permanent_mac: Option<[u8; MAC_BYTES]>,
+    /// A link of Ethernet (not the loopback interface, not a tunnel)
+    pub ethernet: bool,
 }
 
 /// Watches all interfaces.
@@ -47,8 +53,26 @@ impl LinkWatch {
     /// # Errors
     /// [`NetlinkError::Open`].
     pub fn open() -> Result<Self, NetlinkError> {
+        LinkWatch::follow(&[MulticastGroup::Link])
+    }
+
+    /// As [`LinkWatch::open`], and [`LinkWatch::next`] also returns after each change of an address or a route.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`].
+    pub fn open_with_addresses() -> Result<Self, NetlinkError> {
+        LinkWatch::follow(&[
+            MulticastGroup::Link,
+            MulticastGroup::Ipv4Ifaddr,
+            MulticastGroup::Ipv6Ifaddr,
+            MulticastGroup::Ipv4Route,
+            MulticastGroup::Ipv6Route,
+        ])
+    }
+
+    fn follow(groups: &[MulticastGroup]) -> Result<Self, NetlinkError> {
         let (connection, handle, messages) =
-            rtnetlink::new_multicast_connection(&[MulticastGroup::Link]).map_err(NetlinkError::Open)?;
+            rtnetlink::new_multicast_connection(groups).map_err(NetlinkError::Open)?;
         Ok(LinkWatch {
             handle,
             announcements: Box::new(messages.map(|_| ())),
@@ -106,12 +130,24 @@ fn link_of(message: &LinkMessage) -> Option<Link> {
         LinkAttribute::IfName(name) => Some(name.clone()),
         _ => None,
     })?;
+    let ethernet_address = |bytes: &[u8]| <[u8; MAC_BYTES]>::try_from(bytes).ok();
     let mac = message.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::Address(bytes) => <[u8; MAC_BYTES]>::try_from(bytes.as_slice()).ok(),
+        LinkAttribute::Address(bytes) => ethernet_address(bytes),
         _ => None,
     });
-    let up = message.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
-    Some(Link { index: message.header.index, name, up, mac })
+    let permanent_mac = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::PermAddress(bytes) => ethernet_address(bytes),
+        _ => None,
+    });
+    Some(Link {
+        index: message.header.index,
+        name,
+        enabled: message.header.flags.contains(LinkFlags::Up),
+        up: message.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
+        mac,
+        permanent_mac: permanent_mac.or(mac),
+        ethernet: message.header.link_layer_type == LinkLayerType::Ether,
+    })
 }
 
 #[cfg(test)]

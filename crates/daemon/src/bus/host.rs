@@ -10,7 +10,7 @@ pub const NAME: &str = "org.tandem.Host1";
 pub const PATH: &str = "/org/tandem/Host1";
 
 /// State of the appliance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct HostStatus {
     /// Name of this node
     pub name: String,
@@ -43,7 +43,7 @@ pub struct HostStatus {
 }
 
 /// An Ethernet interface.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct LinkStatus {
     /// Name, e.g. `lan0`
     pub name: String,

@@ -174,12 +174,12 @@ fn check_resource_address(
         check.add(path, format!("is {address}; write a free address of the network"));
         return;
     }
-    let resource = InterfaceAddress { address, prefix_bits: prefix };
+    let resource = InterfaceAddress { address, prefix_length: prefix };
     if let Some(problem) = resource.problem().filter(|_| !address.is_loopback()) {
         check.add(&path, format!("is {resource}; {problem}"));
     }
     // A prefix of full length says nothing about the network.
-    for (name, node) in nodes.iter().filter(|(_, node)| prefix < bits && !resource.contains(*node)) {
+    for (name, node) in nodes.iter().filter(|(_, node)| prefix < bits && !resource.reaches(*node)) {
         if owners.contains_key(node) {
             let message =
                 format!("is {address}/{prefix}, but node {name} has {node} here, outside that network");

@@ -30,12 +30,11 @@ fn check_subnet(config: &Config, name: &str, interface: &HaInterface, check: &mu
     let path = format!("{}.prefix-length", below("cluster.interface", name));
     if let (Some(bits), Some((resource, resource_bits))) =
         (interface.prefix_length, interface.resource_address)
+        && bits != resource_bits
+        && resource_bits != bits_of(resource)
     {
-        if bits != resource_bits && resource_bits != bits_of(resource) {
-            let message = format!("is {bits}, but the resource address says {resource_bits}; leave it away");
-            check.add(&path, message);
-            return;
-        }
+        check.add(&path, format!("is {bits}, but the resource address says {resource_bits}; leave it away"));
+        return;
     }
     for node in config.cluster.nodes.keys() {
         let Some(own) = config.cluster.own_address(node, name) else { continue };
@@ -79,7 +78,7 @@ fn check_gateway(config: &Config, gateway: IpAddr, check: &mut Check) {
     } else {
         for node in cluster.nodes.keys() {
             let own = cluster.own_addresses(node);
-            if !own.values().any(|own| own.contains(gateway)) {
+            if !own.values().any(|own| own.reaches(gateway)) {
                 check.add(PATH, out_of_reach(gateway, node, own.values().copied()));
             }
         }
