@@ -35,6 +35,8 @@ pub const TCPDUMP: Package = Package { name: "tcpdump", program: "tcpdump" };
 pub const MMDEBSTRAP: Package = Package { name: "mmdebstrap", program: "mmdebstrap" };
 /// The root of an image as one file.
 pub const SQUASHFS_TOOLS: Package = Package { name: "squashfs-tools", program: "mksquashfs" };
+/// What the service manager says of units, offline.
+pub const SYSTEMD: Package = Package { name: "systemd", program: "systemd-analyze" };
 /// Programs without their symbols.
 pub const BINUTILS: Package = Package { name: "binutils", program: "strip" };
 
@@ -45,6 +47,39 @@ pub const DOSFSTOOLS: Package = Package { name: "dosfstools", program: "mkfs.vfa
 /// Fills it without mounting.
 pub const MTOOLS: Package = Package { name: "mtools", program: "mcopy" };
 
+/// Buildroot copies trees with it.
+pub const RSYNC: Package = Package { name: "rsync", program: "rsync" };
+/// A compiler for the tools of the build.
+pub const GCC: Package = Package { name: "gcc", program: "gcc" };
+/// Some of them are C++.
+pub const GXX: Package = Package { name: "g++", program: "g++" };
+/// Runs Buildroot.
+pub const MAKE: Package = Package { name: "make", program: "make" };
+/// The kernel's parsers.
+pub const FLEX: Package = Package { name: "flex", program: "flex" };
+/// The kernel's parsers.
+pub const BISON: Package = Package { name: "bison", program: "bison" };
+/// The kernel's time constants.
+pub const BC: Package = Package { name: "bc", program: "bc" };
+/// Buildroot unpacks with it.
+pub const CPIO: Package = Package { name: "cpio", program: "cpio" };
+/// Buildroot unpacks with it.
+pub const UNZIP: Package = Package { name: "unzip", program: "unzip" };
+/// Buildroot looks at programs with it.
+pub const FILE: Package = Package { name: "file", program: "file" };
+/// Buildroot downloads with it.
+pub const WGET: Package = Package { name: "wget", program: "wget" };
+/// Configures a compressor's library; spares Buildroot from making one.
+pub const CMAKE: Package = Package { name: "cmake", program: "cmake" };
+/// Owners in an image made without root.
+pub const FAKEROOT: Package = Package { name: "fakeroot", program: "fakeroot" };
+/// Search paths of programs.
+pub const PATCHELF: Package = Package { name: "patchelf", program: "patchelf" };
+/// Fetches source distributions.
+pub const PIP: Package = Package { name: "python3-pip", program: "pip3" };
+/// Source packages, and the kernel's headers that come with it.
+pub const DPKG_DEV: Package = Package { name: "dpkg-dev", program: "dpkg-source" };
+
 /// What the lab needs.
 pub const LAB: &[Package] = &[DBUS, IPROUTE2];
 /// What virtual machines need.
@@ -53,8 +88,16 @@ pub const MACHINES: &[Package] = &[QEMU, DOSFSTOOLS, MTOOLS, IPROUTE2];
 pub const DEMO: &[Package] = &[DBUS, IPROUTE2, BARESIP];
 /// What the lab's image needs.
 pub const IMAGE: &[Package] = &[MMDEBSTRAP, SQUASHFS_TOOLS, BINUTILS];
+/// What holding a root against its contract needs.
+pub const CONTRACT: &[Package] = &[SQUASHFS_TOOLS, SYSTEMD];
+/// What holding the units of the overlays against the contract needs.
+pub const UNITS: &[Package] = &[SYSTEMD];
+/// What Buildroot needs of the machine.
+pub const BUILDROOT: &[Package] = &[RSYNC, GCC, GXX, MAKE, FLEX, BISON, BC, CPIO, UNZIP, FILE, WGET, CMAKE];
+/// What it needs besides when upstream is not reached.
+pub const BUILDROOT_DEBIAN: &[Package] = &[FAKEROOT, PATCHELF, PIP, DPKG_DEV];
 /// What all tests need.
-pub const TESTS: &[Package] = &[DBUS, IPROUTE2, SIPP, BARESIP, ARPING, TCPDUMP];
+pub const TESTS: &[Package] = &[DBUS, IPROUTE2, SIPP, BARESIP, ARPING, TCPDUMP, SQUASHFS_TOOLS, SYSTEMD];
 
 /// Installs what is missing of `packages`.
 ///
