@@ -17,8 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Workspace;
 
-mod buildroot;
-mod contract;
+pub use buildroot::Sources;
+pub use buildroot::configuration::Toolchain;
+
+pub(crate) mod buildroot;
+pub mod contract;
 mod lab;
 pub mod tree;
 
@@ -53,6 +56,12 @@ pub struct Build {
     /// Output folder of Buildroot; beside its checkout unless said
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Where Buildroot gets the sources of packages
+    #[arg(long, value_enum, default_value_t)]
+    pub sources: Sources,
+    /// Who compiles; Buildroot's own unless the sources are Debian's
+    #[arg(long, value_enum)]
+    pub toolchain: Option<Toolchain>,
     /// Take Debian's packages anew, with today's corrections (for --rootfs lab)
     #[arg(long)]
     pub fresh: bool,

@@ -1,8 +1,0 @@
-//! The product: its root file system made by Buildroot.
-
-use super::{Build, Image};
-use crate::Workspace;
-
-pub(super) fn build(_workspace: &Workspace, _wish: &Build) -> anyhow::Result<Image> {
-    anyhow::bail!("not yet")
-}
