@@ -17,6 +17,9 @@ struct Arguments {
     /// A disk of the workbench
     #[arg(long = "disk", value_name = "FILE")]
     disks: Vec<PathBuf>,
+    /// Leaves the disks of the machine alone
+    #[arg(long, conflicts_with = "disks")]
+    without_disks: bool,
 }
 
 fn main() -> ExitCode {
@@ -26,10 +29,12 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let arguments = Arguments::parse();
-    if arguments.root == Path::new("/") {
-        prepare::run(&Place::machine(), Reporter::default());
-    } else {
-        prepare::run(&Place::workbench(arguments.root, arguments.disks), Reporter::quiet());
-    }
+    let machine = arguments.root == Path::new("/");
+    let (place, reporter) = match () {
+        () if !machine => (Place::workbench(arguments.root, arguments.disks), Reporter::quiet()),
+        () if arguments.without_disks => (Place::machine_without_disks(), Reporter::default()),
+        () => (Place::machine(), Reporter::default()),
+    };
+    prepare::run(&place, reporter);
     ExitCode::SUCCESS
 }

@@ -12,7 +12,7 @@ use nix::mount::{MsFlags, mount};
 use super::devices::{self, Device};
 use super::disk::{Content, DATA_DISK_BYTES_MIN, DATA_LABEL, EDGE_BYTES, Edges, ExtState, SECTOR_BYTES};
 use super::limit::{self, LimitError};
-use super::place::Place;
+use super::place::{Disks, Place};
 use super::report::Reporter;
 
 /// How long a disk that is not there yet is waited for.
@@ -43,11 +43,14 @@ struct Candidate {
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// No disk is one, and none may become one
-    #[error("no data disk: none has the label {DATA_LABEL}, none is blank{found}")]
+    #[error("no disk holds the data of a node, none is blank: {found}")]
     None {
-        /// What there is, as `: /dev/vda holds …`
+        /// What there is, as `/dev/vda holds …`
         found: String,
     },
+    /// An attempt to use them did not end
+    #[error("the disks are not used")]
+    Untouched,
     /// A disk cannot be listed, formatted or written to
     #[error("{attempt} failed")]
     Attempt {
@@ -81,6 +84,9 @@ impl DataError {
 /// # Errors
 /// [`DataError`]: there is no data then.
 pub fn mount_data(place: &Place, reporter: &mut Reporter) -> Result<PathBuf, DataError> {
+    if *place.disks() == Disks::Untouched {
+        return Err(DataError::Untouched);
+    }
     let (device, state) = match find(place, reporter)? {
         Candidate { device, content: Content::Data(state), .. } => (device.path, state),
         Candidate { device, size_bytes, .. } => {
@@ -106,7 +112,7 @@ pub fn mount_data(place: &Place, reporter: &mut Reporter) -> Result<PathBuf, Dat
 fn find(place: &Place, reporter: &mut Reporter) -> Result<Candidate, DataError> {
     let deadline = Instant::now() + DISK_WAIT;
     loop {
-        let candidates = look(place, reporter)?;
+        let mut candidates = look(place, reporter)?;
         let data = |candidate: &&Candidate| matches!(candidate.content, Content::Data(_));
         let labelled: Vec<&Candidate> = candidates.iter().filter(data).collect();
         if let [first, others @ ..] = labelled.as_slice() {
@@ -118,18 +124,26 @@ fn find(place: &Place, reporter: &mut Reporter) -> Result<Candidate, DataError> 
                 ));
             }
         }
-        let found = match candidates.iter().find(data) {
-            Some(_) => candidates.into_iter().find(|candidate| data(&candidate)),
-            None => candidates.into_iter().find(may_be_formatted),
-        };
-        if let Some(found) = found {
-            return Ok(found);
+        let chosen = candidates
+            .iter()
+            .position(|candidate| data(&candidate))
+            .or_else(|| candidates.iter().position(may_be_formatted));
+        if let Some(index) = chosen {
+            return Ok(candidates.swap_remove(index));
         }
         if Instant::now() >= deadline {
-            return Err(DataError::None { found: String::new() });
+            return Err(DataError::None { found: describe(&candidates) });
         }
         thread::sleep(DISK_LOOK);
     }
+}
+
+/// What the disks hold, for somebody who wonders why none is used.
+fn describe(candidates: &[Candidate]) -> String {
+    let holds =
+        |candidate: &Candidate| format!("{} holds {}", candidate.device.path.display(), candidate.content);
+    let disks: Vec<String> = candidates.iter().map(holds).collect();
+    if disks.is_empty() { "there is no disk".to_owned() } else { disks.join(", ") }
 }
 
 /// A whole disk, fixed in its place and large enough, with nothing on it or with what we began.

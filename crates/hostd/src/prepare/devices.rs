@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::disk::{EDGE_BYTES, Edges};
-use super::place::Place;
+use super::place::{Disks, Place};
 
 /// Most devices looked at.
 const DEVICES_MAX: usize = 64;
@@ -50,14 +50,17 @@ impl PartialOrd for Slot {
 /// # Errors
 /// The kernel's list cannot be read.
 pub fn list(place: &Place) -> io::Result<Vec<Device>> {
-    if let Some(disks) = place.disks() {
-        return Ok(disks.iter().map(|path| workbench_device(path)).collect());
+    match place.disks() {
+        Disks::Machine => {}
+        Disks::Untouched => return Ok(Vec::new()),
+        Disks::Workbench(paths) => return Ok(paths.iter().map(|path| workbench_device(path)).collect()),
     }
     let mut devices = Vec::new();
     for entry in fs::read_dir(place.path("/sys/class/block"))?.take(DEVICES_MAX) {
         devices.extend(device(place, &entry?.path()));
     }
-    devices.sort_by(|one, other| one.slot.cmp(&other.slot));
+    // What is fixed in its place comes first: a stick must not pass for the disk of this machine.
+    devices.sort_by(|one, other| (one.removable, &one.slot).cmp(&(other.removable, &other.slot)));
     Ok(devices)
 }
 

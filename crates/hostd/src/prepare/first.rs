@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::execv;
 
 use super::report::{Console, DONE, Level, REPORT_FILE, Report};
@@ -26,6 +26,8 @@ const INIT: &str = "/sbin/init";
 const SELF: &str = "/proc/self/exe";
 /// How long everything before the service manager may take: more than the longest repair of a file system.
 const WORK_LIMIT: Duration = Duration::from_secs(300);
+/// How long the same may take without the disks.
+const RETRY_LIMIT: Duration = Duration::from_secs(30);
 /// Where the child finds `e2fsck` and `mkfs.ext4`.
 const PROGRAMS: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -50,8 +52,16 @@ pub fn start(arguments: impl Iterator<Item = OsString>) -> Result<Infallible, Er
     let mut problems = mount_all();
     // Everything that is said reaches the console, not only the first ten lines.
     let _ = fs::write("/proc/sys/kernel/printk_devkmsg", "on\n");
-    if let Err(what) = work() {
+    if let Err(what) = work(&[], WORK_LIMIT) {
         problems.push(format!("the preparation of this node is not complete: {what}"));
+        // Then without what is most likely in the way. A node that cannot read its data must not serve under another
+        // name either: the daemons start only where /data is mounted.
+        for target in ["/var/log/journal", "/data"] {
+            let _ = umount2(target, MntFlags::MNT_DETACH);
+        }
+        if let Err(what) = work(&["--without-disks"], RETRY_LIMIT) {
+            problems.push(format!("nor without its disks: {what}"));
+        }
     }
     for problem in &problems {
         console.say(Level::Error, problem);
@@ -79,9 +89,10 @@ fn is_mount_point(path: &Path) -> bool {
 }
 
 /// Lets a child do the work and waits for its word, not for its end: one that is stuck in the kernel never ends.
-fn work() -> Result<(), String> {
+fn work(options: &[&str], limit: Duration) -> Result<(), String> {
     let mut child = Command::new(SELF)
         .args(["--root", "/"])
+        .args(options)
         .env("PATH", PROGRAMS)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -97,7 +108,7 @@ fn work() -> Result<(), String> {
         }
     };
     thread::Builder::new().spawn(listener).map_err(|error| format!("starting a thread: {error}"))?;
-    let deadline = Instant::now() + WORK_LIMIT;
+    let deadline = Instant::now() + limit;
     let mut step = "the start".to_owned();
     loop {
         match heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -105,7 +116,7 @@ fn work() -> Result<(), String> {
             Ok(word) => step = word,
             Err(RecvTimeoutError::Timeout) => {
                 let _ = child.kill();
-                return Err(format!("{step} did not end within {} s", WORK_LIMIT.as_secs()));
+                return Err(format!("{step} did not end within {} s", limit.as_secs()));
             }
             Err(RecvTimeoutError::Disconnected) => return Err(format!("{step} ended unexpectedly")),
         }

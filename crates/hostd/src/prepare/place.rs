@@ -6,20 +6,37 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Place {
     root: PathBuf,
-    disks: Option<Vec<PathBuf>>,
+    disks: Disks,
+}
+
+/// The disks that may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disks {
+    /// All that the kernel knows
+    Machine,
+    /// None: one of them holds everything up
+    Untouched,
+    /// Those named, and never one of the machine that a workbench stands on
+    Workbench(Vec<PathBuf>),
 }
 
 impl Place {
     /// The running machine with all its disks.
     #[must_use]
     pub fn machine() -> Place {
-        Place { root: PathBuf::from("/"), disks: None }
+        Place { root: PathBuf::from("/"), disks: Disks::Machine }
     }
 
-    /// A folder with `sys`, `etc` and so on, and only the named disks: never one of the machine that runs the tests.
+    /// The running machine without its disks.
+    #[must_use]
+    pub fn machine_without_disks() -> Place {
+        Place { root: PathBuf::from("/"), disks: Disks::Untouched }
+    }
+
+    /// A folder that stands for the root of a machine (`sys`, `etc` and so on), and the only disks to use.
     #[must_use]
     pub fn workbench(root: PathBuf, disks: Vec<PathBuf>) -> Place {
-        Place { root, disks: Some(disks) }
+        Place { root, disks: Disks::Workbench(disks) }
     }
 
     /// The place of an absolute path of a node.
@@ -28,10 +45,10 @@ impl Place {
         self.root.join(absolute.trim_start_matches('/'))
     }
 
-    /// The only disks to use; `None`: all that the kernel knows.
+    /// The disks that may be used.
     #[must_use]
-    pub fn disks(&self) -> Option<&[PathBuf]> {
-        self.disks.as_deref()
+    pub fn disks(&self) -> &Disks {
+        &self.disks
     }
 
     /// The root.

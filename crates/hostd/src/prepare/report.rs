@@ -60,18 +60,22 @@ impl Reporter {
         Reporter { report: Report::default(), console: Console { quiet: true } }
     }
 
-    /// Notes what a person should do something about.
+    /// Notes what a person should do something about, once.
     pub fn problem(&mut self, text: impl Into<String>) {
         let text = text.into();
-        self.console.say(Level::Error, &text);
-        self.report.problems.push(text);
+        if !self.report.problems.contains(&text) {
+            self.console.say(Level::Error, &text);
+            self.report.problems.push(text);
+        }
     }
 
-    /// Notes what needs nobody.
+    /// Notes what needs nobody, once.
     pub fn notice(&mut self, text: impl Into<String>) {
         let text = text.into();
-        self.console.say(Level::Notice, &text);
-        self.report.notices.push(text);
+        if !self.report.notices.contains(&text) {
+            self.console.say(Level::Notice, &text);
+            self.report.notices.push(text);
+        }
     }
 
     /// Notes that `step`, begun at `since`, has ended.

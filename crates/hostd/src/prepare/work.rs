@@ -103,7 +103,8 @@ impl Work<'_> {
     /// The journal outlives the start: `/var` does not.
     fn journal(&self) -> anyhow::Result<()> {
         let (kept, shown) = (self.place.path("/data/journal"), self.place.path("/var/log/journal"));
-        durable::folder(&kept, Access { mode: 0o755, group: 0 })?;
+        // Owner and mode are the journal's matter.
+        fs::create_dir_all(&kept)?;
         fs::create_dir_all(&shown)?;
         Ok(mount(Some(&kept), &shown, None::<&Path>, MsFlags::MS_BIND, None::<&Path>)?)
     }
