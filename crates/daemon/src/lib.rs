@@ -31,5 +31,5 @@ pub mod secret;
 pub mod signals;
 
 pub use node::{Credentials, NodeFileError, NodeIdentity, Peer, Ports};
-pub use run::{EXIT_CONFIGURATION, EXIT_FAILURE, chain, report, run};
+pub use run::{EXIT_CONFIGURATION, EXIT_FAILURE, chain, report, run, run_without_identity};
 pub use zbus;

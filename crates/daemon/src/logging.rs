@@ -20,38 +20,39 @@ const OWN_TARGETS: &[&str] = &[
     "clusterd",
     "daemon",
     "exchange",
+    "hostd",
     "ledger",
     "media",
     "membership",
     "model",
     "netio",
     "pbxd",
+    "screen",
     "sip",
     "stored",
     "tandemctl",
     "wire",
 ];
 
-/// Starts the log of this process.
+/// Starts the log of this process; without an identity its entries do not name the node.
 ///
 /// # Errors
 /// A log has been started before.
-pub fn start(daemon_name: &'static str, identity: &NodeIdentity) -> Result<(), SetLoggerError> {
+pub fn start(daemon_name: &'static str, identity: Option<&NodeIdentity>) -> Result<(), SetLoggerError> {
+    let node = identity.map(|identity| ("TANDEM_NODE", identity.name.as_str()));
     let wish = std::env::var(LEVEL_VARIABLE).unwrap_or_default();
     let levels = Levels::parse(&wish);
     let level_max = levels.maximum();
     let journal = if connected_to_journal() { JournalLog::new().ok() } else { None };
     let sink: Box<dyn Log> = match journal {
-        Some(journal) => Box::new(
-            journal
-                .with_syslog_identifier(daemon_name.to_owned())
-                .with_extra_fields([("TANDEM_NODE", identity.name.as_str())]),
-        ),
+        Some(journal) => {
+            Box::new(journal.with_syslog_identifier(daemon_name.to_owned()).with_extra_fields(node))
+        }
         None => Box::new(StandardError),
     };
     log::set_boxed_logger(Box::new(Filter { levels, sink }))?;
     log::set_max_level(level_max);
-    log::info!(node = identity.name.as_str(), version = env!("CARGO_PKG_VERSION"); "{daemon_name} starts");
+    log::info!(node = node.map_or("", |(_, name)| name), version = env!("CARGO_PKG_VERSION"); "{daemon_name} starts");
     Ok(())
 }
 

@@ -27,14 +27,27 @@ where
         Ok(identity) => identity,
         Err(error) => return report(&error.into()),
     };
-    if let Err(error) = logging::start(daemon_name, &identity) {
+    if let Err(error) = logging::start(daemon_name, Some(&identity)) {
         return report(&anyhow::Error::new(error).context("starting the log"));
     }
-    let outcome = tokio::runtime::Builder::new_multi_thread()
+    live(&mut tokio::runtime::Builder::new_multi_thread(), serve(identity))
+}
+
+/// Runs a small program to its end as [`run`] does, on one thread and without a node file: it must work on a box that
+/// does not know yet who it is.
+pub fn run_without_identity(name: &'static str, serve: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    if let Err(error) = logging::start(name, None) {
+        return report(&anyhow::Error::new(error).context("starting the log"));
+    }
+    live(&mut tokio::runtime::Builder::new_current_thread(), serve)
+}
+
+fn live(runtime: &mut tokio::runtime::Builder, serve: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    let outcome = runtime
         .enable_all()
         .build()
         .context("starting the runtime")
-        .and_then(|runtime| runtime.block_on(serve(identity)));
+        .and_then(|runtime| runtime.block_on(serve));
     match outcome {
         Ok(()) => {
             log::info!("ended as asked");
