@@ -187,7 +187,7 @@ pub(crate) fn delete(namespace: &str) -> anyhow::Result<()> {
 }
 
 /// Namespaces are made by root.
-pub(super) fn require_root() -> anyhow::Result<()> {
+pub(crate) fn require_root() -> anyhow::Result<()> {
     if nix::unistd::geteuid().is_root() {
         return Ok(());
     }

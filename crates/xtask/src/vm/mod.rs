@@ -52,6 +52,7 @@ pub use arguments::{LinkName, LinkState, NAME_DEFAULT, Verb};
 pub use description::{Description, Namespaces, NodeDescription};
 pub use down::down;
 pub use machine::State;
+pub(crate) use pair::image;
 pub use pair::{Options, Pair};
 pub use shell::Outcome;
 pub use status::{MachineStatus, Status};

@@ -35,6 +35,10 @@ const CONFIGURATION_LIMIT: Duration = Duration::from_secs(90);
 const TANDEMCTL_LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at something awaited: each costs the machines time.
 const LOOK: Duration = Duration::from_millis(300);
+/// How long to wait for a root shell without a look at the machine.
+const HOPE: Duration = Duration::from_secs(2);
+/// What a kernel says that will never have a root shell.
+const PANIC: &str = "Kernel panic - not syncing";
 /// Lines of a console that a failure shows.
 const CONSOLE_LINES_SHOWN: usize = 30;
 
@@ -542,7 +546,7 @@ impl Drop for Pair {
 }
 
 /// The image to boot. Buildroot's is taken as it was built last unless the environment names its checkout.
-fn image(workspace: &Workspace, options: &Options) -> anyhow::Result<Image> {
+pub(crate) fn image(workspace: &Workspace, options: &Options) -> anyhow::Result<Image> {
     let buildroot = std::env::var_os("TANDEM_BUILDROOT").map(PathBuf::from);
     if !options.build || (options.rootfs == Rootfs::Buildroot && buildroot.is_none()) {
         return Image::load(workspace, options.rootfs);
@@ -550,9 +554,24 @@ fn image(workspace: &Workspace, options: &Options) -> anyhow::Result<Image> {
     image::build(workspace, &image::Build { rootfs: options.rootfs, buildroot, ..image::Build::default() })
 }
 
-/// Waits until a root shell answers, as long as the machine has power.
+/// Waits until a root shell answers, as long as there is any hope.
 fn await_shell(files: &MachineFiles, limit: Duration) -> anyhow::Result<()> {
-    Shell::new(&files.debug()).await_ready(limit)
+    let deadline = Instant::now() + limit;
+    let before = fs::metadata(files.console_log()).map_or(0, |log| log.len());
+    loop {
+        let Err(error) = Shell::new(&files.debug()).await_ready(HOPE) else { return Ok(()) };
+        let log = fs::read(files.console_log()).unwrap_or_default();
+        let since = usize::try_from(before).ok().and_then(|before| log.get(before..)).unwrap_or_default();
+        if String::from_utf8_lossy(since).contains(PANIC) {
+            bail!("its kernel has panicked");
+        }
+        if machine::pid(files).is_none() {
+            bail!("it has no power any more");
+        }
+        if Instant::now() >= deadline {
+            return Err(error.context(format!("not within {limit:?}")));
+        }
+    }
 }
 
 /// Seconds with one decimal.

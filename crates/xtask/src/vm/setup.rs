@@ -1,6 +1,6 @@
 //! The disks of a fresh machine: an empty data disk, and a setup medium that says who the node is.
 //!
-//! The medium is what a person would put on a USB stick: a FAT file system labelled `TANDEM-SETUP` with `setup.toml` and
+//! The medium is what a person would put on a USB stick: a FAT file system with `setup.toml` and
 //! the credentials that it names. It is made without mounting anything, so that no root is needed.
 
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ use crate::lab::topology::{LAN, PREFIX_LENGTH, SYNCHRONISATION};
 use crate::lab::{Side, Topology, credentials};
 use crate::process;
 
-/// Label of the file system, which the first stage of the boot looks for.
-const LABEL: &str = "TANDEM-SETUP";
+/// Label of the file system, for people: the first stage of the boot looks for the file, whatever the label.
+const LABEL: &str = "TANDEM";
 /// Size of the medium: a FAT12 as on a floppy is enough, and twice that is safe.
 const MEDIUM_KIB: u32 = 4_096;
 /// No tool takes this long for so small a medium.
@@ -132,4 +132,50 @@ fn tool(name: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Workspace;
+
+    /// What the machines are given is what the first stage of the boot takes.
+    #[test]
+    fn first_stage_takes_the_setup() {
+        let plan = Plan::load(&Workspace::find().expect("workspace")).expect("plan");
+        for side in Side::BOTH {
+            let text = text(side, plan.identity(side)).expect("text");
+            let setup = hostd::setup::Setup::parse(&text).expect("a setup");
+            assert_eq!(setup.name.to_string(), side.as_str());
+            assert_eq!(setup.coordinator, side == Side::A);
+            let peer = setup.peer.expect("a peer");
+            assert_eq!(peer.name.to_string(), side.other().as_str());
+            assert_eq!(peer.addresses[0], Topology::synchronisation(side.other()));
+            let lan = setup.interfaces[LAN];
+            assert_eq!(
+                lan.hardware_address.map(|address| address.to_string()),
+                Some(plan.identity(side).lan0.clone())
+            );
+            assert!(setup.credentials.is_some());
+        }
+    }
+
+    /// The medium holds the files under the names that the setup gives them.
+    #[test]
+    fn medium_holds_the_files() {
+        if !crate::packages::MACHINES.iter().all(crate::packages::is_installed) {
+            return; // the tools come with `vm up`
+        }
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = |name: &str| folder.path().join(name);
+        for name in ["a.setup.toml", "ca.pem"] {
+            fs::write(file(name), name).expect(name);
+        }
+        make_medium(&file("setup.img"), &file("a.setup.toml"), &[file("ca.pem")]).expect("medium");
+        for (name, content) in [("setup.toml", "a.setup.toml"), ("ca.pem", "ca.pem")] {
+            let mut read = tool("mtype");
+            read.arg("-i").arg(file("setup.img")).arg(format!("::{name}"));
+            assert_eq!(process::output(&mut read, TOOL_LIMIT).expect(name), content);
+        }
+    }
 }
