@@ -3,6 +3,7 @@
 //! Each rule is a function from the root of a workspace to its findings, so that tests can plant an offence in a copy
 //! and see it found. All steps run, also after one has failed: one round shows everything.
 
+mod buildroot;
 mod dependencies;
 mod layers;
 mod licences;
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Only this step; again for several
     #[arg(long, value_enum, value_name = "STEP")]
     pub only: Vec<Kind>,
+    /// Checkout of Buildroot 2026.05.x; without one its step is left out
+    #[arg(long, value_name = "DIR", env = "TANDEM_BUILDROOT")]
+    pub buildroot: Option<PathBuf>,
     /// Another workspace than the one this program was built from
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
@@ -47,19 +51,22 @@ pub enum Kind {
     Licences,
     /// Files of a readable length, a README in each room, no path of a person's machine
     Style,
+    /// The external tree of Buildroot loads, and nothing of it is dropped (only with a checkout)
+    Buildroot,
     /// clippy has nothing to say
     Clippy,
 }
 
 impl Kind {
     /// All steps; what takes long comes last.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Format,
         Kind::Layers,
         Kind::Purity,
         Kind::Dependencies,
         Kind::Licences,
         Kind::Style,
+        Kind::Buildroot,
         Kind::Clippy,
     ];
 
@@ -71,6 +78,7 @@ impl Kind {
             Kind::Dependencies => "dependencies",
             Kind::Licences => "licences",
             Kind::Style => "style",
+            Kind::Buildroot => "external tree of Buildroot",
             Kind::Clippy => "clippy",
         }
     }
@@ -89,6 +97,7 @@ impl Kind {
                 "choose another crate, or argue for the licence in crates/xtask/src/check/licences.rs"
             }
             Kind::Style => "edit the file named above",
+            Kind::Buildroot => "edit the file named above; a checkout is named by --buildroot DIR",
             Kind::Clippy => "cargo clippy --workspace --all-targets",
         }
     }
@@ -118,12 +127,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(root) = &arguments.root {
         workspace.root.clone_from(root);
     }
-    let chosen =
-        Kind::ALL.into_iter().filter(|kind| arguments.only.is_empty() || arguments.only.contains(kind));
+    let wanted = |kind: Kind| {
+        // By default everything that this machine can check.
+        let possible = kind != Kind::Buildroot || arguments.buildroot.is_some();
+        if arguments.only.is_empty() { possible } else { arguments.only.contains(&kind) }
+    };
+    let chosen = Kind::ALL.into_iter().filter(|kind| wanted(*kind));
     let mut failed = Vec::new();
     for kind in chosen {
         let step = Step::start(kind.title());
-        match perform(kind, &workspace) {
+        match perform(kind, &workspace, arguments.buildroot.as_deref()) {
             Ok(findings) if findings.is_empty() => drop(step.done()),
             Ok(findings) => {
                 findings.iter().for_each(|finding| say(format!("  {finding}")));
@@ -145,8 +158,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Err(failure(format!("the check found offences: {}", titles.join(", ")), remedies.join("; ")))
 }
 
-fn perform(kind: Kind, workspace: &Workspace) -> anyhow::Result<Vec<Finding>> {
+fn perform(kind: Kind, workspace: &Workspace, checkout: Option<&Path>) -> anyhow::Result<Vec<Finding>> {
     match kind {
+        Kind::Buildroot => match checkout {
+            Some(folder) => buildroot::findings(workspace, folder),
+            None => Err(failure("no checkout of Buildroot is named", Kind::Buildroot.remedy())),
+        },
         Kind::Format => {
             process::run(workspace.cargo().args(["fmt", "--all", "--check"])).map(|()| Vec::new())
         }
@@ -159,7 +176,7 @@ fn perform(kind: Kind, workspace: &Workspace) -> anyhow::Result<Vec<Finding>> {
     }
 }
 
-/// What a rule finds in the workspace at `root`; nothing for steps that are commands of cargo.
+/// What a rule finds in the workspace at `root`; nothing for steps that are commands of other programs.
 ///
 /// # Errors
 /// The workspace cannot be read.
@@ -170,7 +187,7 @@ pub fn findings(rule: Kind, root: &Path) -> anyhow::Result<Vec<Finding>> {
         Kind::Dependencies => dependencies::findings(root),
         Kind::Licences => licences::findings(root),
         Kind::Style => style::findings(root),
-        Kind::Format | Kind::Clippy => Ok(Vec::new()),
+        Kind::Format | Kind::Buildroot | Kind::Clippy => Ok(Vec::new()),
     }?;
     findings.sort();
     findings.dedup();

@@ -93,6 +93,11 @@ impl Info {
         self.downloads.iter().map(|download| download.source.as_str())
     }
 
+    /// The folder below the download folder; packages of one source share it.
+    pub(crate) fn folder(&self) -> &str {
+        &self.dl_dir
+    }
+
     /// Something is built for it.
     fn is_made(&self) -> bool {
         !self.is_virtual && self.kind != "rootfs"

@@ -142,6 +142,13 @@ impl Plan {
         same.chain(pypi).chain(instead).chain(host)
     }
 
+    /// The package that a file of [`Plan::hashed_files`] belongs to.
+    pub(crate) fn package_of(&self, file: &str) -> Option<&str> {
+        let same = self.same.iter().map(|same| (&same.file, &same.package));
+        let mut all = same.chain(self.pypi.iter().map(|project| (&project.file, &project.package)));
+        all.find(|(known, _)| *known == file).map(|(_, package)| package.as_str())
+    }
+
     /// Files that Buildroot holds against its own hash: name and SHA-256.
     pub(crate) fn hashed_files(&self) -> impl Iterator<Item = (&str, &str)> {
         let same = self.same.iter().map(|same| (same.file.as_str(), same.sha256.as_str()));
