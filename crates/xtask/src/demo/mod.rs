@@ -2,8 +2,8 @@
 //! power cut, the takeover, a second call, one timeline.
 //!
 //! ```text
-//!   run ──► site (lab::Pair) ──► story: register, call, power cut, takeover, call, power on ──► report, judgement
-//!    └────► boot: the first answer at the resource address
+//!   run ──► image ──► site (vm::Pair, or with --lab lab::Pair) ──► story ──► report, judgement
+//!                                       register, call, power cut, takeover, call, power on
 //! ```
 
 pub mod call;
@@ -13,20 +13,20 @@ pub mod timeline;
 
 mod boot;
 
+use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
 use crate::failure::failure;
-use crate::lab::{self, Options, Pair};
+use crate::image::Rootfs;
+use crate::lab::network;
 use crate::progress::{self, Step};
-use crate::{Workspace, packages};
+use crate::{Workspace, packages, vm};
 
-use boot::FirstAnswer;
-use site::Site;
+use site::{Processes, Site};
 use story::Shown;
 use timeline::Timeline;
 
@@ -36,6 +36,12 @@ const NAME: &str = "demo";
 /// Options of `demo`.
 #[derive(Args, Debug)]
 pub struct Verb {
+    /// Processes in network namespaces instead of virtual machines
+    #[arg(long, conflicts_with = "rootfs")]
+    lab: bool,
+    /// Root file system of the virtual machines
+    #[arg(long, value_enum, default_value_t)]
+    rootfs: Rootfs,
     /// Stop everything at the end
     #[arg(long)]
     once: bool,
@@ -63,13 +69,18 @@ struct Report {
 /// A step failed, or what it shows is not good: a call without audio, a takeover that took too long, a failed unit.
 pub fn run(verb: &Verb) -> Result<()> {
     let mut timeline = Timeline::start();
+    // The phones stand in a namespace, whatever the nodes are.
+    network::require_root()?;
     packages::ensure(packages::DEMO)?;
     let workspace = Workspace::find()?;
-    let step = Step::start("building");
+    let step = Step::start("building the programs");
     workspace.build_programs()?;
     step.done();
-    let (site, boot) = bring_up()?;
-    timeline.note(format!("first SIP answer {:.1} s after power-on", boot.as_secs_f64()));
+    timeline.note("the programs are built");
+    let site =
+        if verb.lab { Box::new(Processes::up(NAME)?) } else { boot(&workspace, verb.rootfs, &mut timeline)? };
+    let boot_s = tenths(site.boot_s()?);
+    timeline.note(format!("first SIP answer {boot_s} s after power-on"));
 
     let folder = workspace.target.join(NAME);
     let shown = story::tell(&*site, &folder, &mut timeline)?;
@@ -82,8 +93,7 @@ pub fn run(verb: &Verb) -> Result<()> {
         ways = site.ways_to_look(shown.takeover.to)?;
         site.leave();
     }
-    let report =
-        Report { rootfs, boot_s: tenths(boot.as_secs_f64()), shown, wall_s: tenths(timeline.seconds()) };
+    let report = Report { rootfs, boot_s, shown, wall_s: tenths(timeline.seconds()) };
     if verb.json {
         progress::result(serde_json::to_string(&report)?);
     } else {
@@ -92,14 +102,15 @@ pub fn run(verb: &Verb) -> Result<()> {
     judge(&faults, &folder)
 }
 
-/// The settled pair, and the time from power-on to its first answer.
-fn bring_up() -> Result<(Box<dyn Site>, Duration)> {
-    // An older pair of this name would answer in its place.
-    lab::down(NAME)?;
-    let answer = FirstAnswer::await_from(NAME)?;
-    let power_on = Instant::now();
-    let site = Box::new(Pair::up(&Options { name: NAME.to_owned(), build: false, ..Options::default() })?);
-    Ok((site, answer.since(power_on)?))
+/// The settled pair of machines that boot this root file system.
+fn boot(workspace: &Workspace, rootfs: Rootfs, timeline: &mut Timeline) -> Result<Box<dyn Site>> {
+    let options = vm::Options { name: NAME.to_owned(), rootfs, ..vm::Options::default() };
+    packages::ensure(packages::MACHINES)?;
+    let image = vm::image(workspace, &options)?;
+    let size =
+        fs::metadata(&image.root).with_context(|| format!("looking at {}", image.root.display()))?.len();
+    timeline.note(format!("the image is ready: {} root of {} MiB", image.rootfs, size / (1_024 * 1_024)));
+    Ok(Box::new(vm::Pair::up(&vm::Options { build: false, ..options })?))
 }
 
 /// The timeline once more and, when the pair goes on running, how to look at it.

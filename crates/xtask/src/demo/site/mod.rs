@@ -1,6 +1,7 @@
 //! Where the demonstration takes place: the pair as virtual machines, or as processes in namespaces.
 
 mod lab;
+mod machines;
 
 use std::time::Duration;
 
@@ -9,10 +10,22 @@ use anyhow::Result;
 use crate::lab::Side;
 use crate::peers::surroundings::Surroundings;
 
+pub use lab::Processes;
+pub use machines::surroundings;
+
+/// Accounts of the sample configuration that the demonstration leaves to people.
+const OWN_ACCOUNTS: [&str; 2] = ["103", "104"];
+
 /// A pair that phones can use and whose power can be cut.
 pub trait Site {
     /// Root file system of the nodes: `lab` or `buildroot`; `none` when they are only processes.
     fn rootfs(&self) -> &'static str;
+
+    /// Seconds from power-on to the first SIP answer at the resource address.
+    ///
+    /// # Errors
+    /// The site does not know.
+    fn boot_s(&self) -> Result<f64>;
 
     /// What a power cut is here, for people.
     fn fault(&self) -> &'static str;
@@ -63,12 +76,6 @@ pub trait Site {
     /// The node does not say.
     fn failed_units(&self, side: Side) -> Result<Vec<String>>;
 
-    /// Runs `tandemctl` on a node and takes what it prints.
-    ///
-    /// # Errors
-    /// It fails; the error shows what it said.
-    fn tandemctl(&self, side: Side, words: &[&str]) -> Result<String>;
-
     /// What a person may do with the running pair: purpose and command. `serving` is the node to ask.
     ///
     /// # Errors
@@ -83,4 +90,18 @@ pub trait Site {
     /// # Errors
     /// Something of it cannot be ended or removed.
     fn down(self: Box<Self>) -> Result<()>;
+}
+
+/// How a person's own phones join those of the demonstration.
+fn own_softphone(surroundings: &Surroundings) -> Vec<(&'static str, String)> {
+    let Surroundings { namespace, exchange, domain, .. } = surroundings;
+    let mut ways =
+        vec![("your own softphone", format!("sudo ip netns exec {namespace} sudo -u $USER PROGRAM"))];
+    for user in OWN_ACCOUNTS {
+        // A configuration without this account has nothing to offer here.
+        let Ok(account) = surroundings.account(user) else { continue };
+        let text = format!("user {user}, password {}, domain {domain}, server {exchange}", account.password);
+        ways.push(("  as", text));
+    }
+    ways
 }
