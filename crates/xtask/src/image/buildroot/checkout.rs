@@ -57,11 +57,21 @@ impl Checkout {
         self.folder.with_file_name("output")
     }
 
-    /// `make` of Buildroot, with our external tree, for the output folder `output`, with the least priority that still
-    /// gets on. Nothing of the cargo that started us gets into it.
+    /// `make` of Buildroot, with our external tree, for the output folder `output`.
     pub(crate) fn make(&self, output: &Path) -> Command {
+        self.with_arguments(Command::new("make"), output)
+    }
+
+    /// The same for a long build, with a priority that leaves the machine to others.
+    pub(super) fn make_in_background(&self, output: &Path) -> Command {
         let mut command = Command::new("nice");
-        command.args(["-n", "10", "make"]).current_dir(&self.folder);
+        command.args(["-n", "10", "make"]);
+        self.with_arguments(command, output)
+    }
+
+    /// Nothing of the cargo that started us gets into Buildroot.
+    fn with_arguments(&self, mut command: Command, output: &Path) -> Command {
+        command.current_dir(&self.folder);
         command.arg(assignment("O", output)).arg(assignment("BR2_EXTERNAL", &self.external));
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(confuses_buildroot) {

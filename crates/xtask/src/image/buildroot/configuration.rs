@@ -12,8 +12,8 @@ use super::checkout::Checkout;
 use crate::failure::failure;
 use crate::process;
 
-/// Loading a configuration takes a second; the first time its tools are compiled.
-const CONFIGURE_MAX: Duration = Duration::from_secs(180);
+/// Seconds on an idle machine, and a minute beside other builds; the first time its tools are compiled.
+const CONFIGURE_MAX: Duration = Duration::from_secs(600);
 
 /// Who compiles the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

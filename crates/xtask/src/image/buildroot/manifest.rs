@@ -13,7 +13,7 @@ use super::plan::Plan;
 use crate::process;
 
 /// Buildroot reads all its packages for it.
-const SHOW_INFO_MAX: Duration = Duration::from_secs(180);
+const SHOW_INFO_MAX: Duration = Duration::from_secs(600);
 
 /// A package of the build.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

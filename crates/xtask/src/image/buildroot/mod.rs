@@ -108,7 +108,7 @@ impl House<'_> {
     }
 
     fn command(&self, targets: &[&str]) -> Command {
-        let mut command = self.checkout.make(&self.output);
+        let mut command = self.checkout.make_in_background(&self.output);
         command.env("TANDEM_TOOLCHAIN", self.toolchain_folder());
         command.env("BR2_DL_DIR", self.downloads());
         command.args(targets);
