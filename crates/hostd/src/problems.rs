@@ -23,30 +23,30 @@ pub struct Space {
 }
 
 /// What is looked at.
-pub struct Facts<'a> {
+pub struct Facts {
     /// What the first stage of the start has found
-    pub prepare: &'a Result<Report, String>,
+    pub prepare: Result<Report, String>,
     /// The network
-    pub network: &'a NetworkReport,
+    pub network: NetworkReport,
     /// Units that have failed
-    pub failed_units: &'a Result<Vec<String>, String>,
+    pub failed_units: Result<Vec<String>, String>,
     /// The data disk
-    pub space: Result<&'a Space, &'a io::Error>,
+    pub space: io::Result<Space>,
     /// The clock follows a time server
-    pub clock_synchronised: Result<bool, &'a io::Error>,
+    pub clock_synchronised: io::Result<bool>,
     /// Since the kernel started
     pub uptime: Duration,
 }
 
 /// The problems, worst first: what keeps the node from serving, then what will, then what is wrong in its records.
 #[must_use]
-pub fn list(facts: &Facts<'_>) -> Vec<String> {
-    let mut problems = match facts.prepare {
+pub fn list(facts: &Facts) -> Vec<String> {
+    let mut problems = match &facts.prepare {
         Ok(report) => report.problems.clone(),
         Err(error) => vec![format!("what the start of this node has found is not known: {error}")],
     };
-    problems.extend(units(facts.failed_units));
-    problems.extend(space(facts.space));
+    problems.extend(units(&facts.failed_units));
+    problems.extend(space(&facts.space));
     problems.extend(facts.network.problems.iter().cloned());
     problems.extend(clock(facts));
     problems
@@ -67,7 +67,7 @@ fn units(failed: &Result<Vec<String>, String>) -> Option<String> {
     }
 }
 
-fn space(space: Result<&Space, &io::Error>) -> Option<String> {
+fn space(space: &io::Result<Space>) -> Option<String> {
     match space {
         Ok(space) if space.free_bytes < space.total_bytes / FREE_PART_MIN => {
             let mebibytes = |bytes: u64| bytes >> 20;
@@ -79,8 +79,8 @@ fn space(space: Result<&Space, &io::Error>) -> Option<String> {
     }
 }
 
-fn clock(facts: &Facts<'_>) -> Option<String> {
-    match facts.clock_synchronised {
+fn clock(facts: &Facts) -> Option<String> {
+    match &facts.clock_synchronised {
         Ok(true) => None,
         // Before there is a configuration there is nobody to ask.
         Ok(false) if facts.network.revision == 0 => None,
@@ -98,15 +98,12 @@ fn clock(facts: &Facts<'_>) -> Option<String> {
 mod tests {
     use super::*;
 
-    const ROOMY: Space = Space { free_bytes: 500 << 20, total_bytes: 1 << 30 };
-
-    fn problems(change: impl FnOnce(&mut Facts<'_>)) -> Vec<String> {
-        let network = NetworkReport { revision: 1, has_time_servers: true, ..NetworkReport::default() };
+    fn problems(change: impl FnOnce(&mut Facts)) -> Vec<String> {
         let mut facts = Facts {
-            prepare: &Ok(Report::default()),
-            network: &network,
-            failed_units: &Ok(Vec::new()),
-            space: Ok(&ROOMY),
+            prepare: Ok(Report::default()),
+            network: NetworkReport { revision: 1, has_time_servers: true, ..NetworkReport::default() },
+            failed_units: Ok(Vec::new()),
+            space: Ok(Space { free_bytes: 500 << 20, total_bytes: 1 << 30 }),
             clock_synchronised: Ok(true),
             uptime: Duration::from_hours(1),
         };
@@ -123,19 +120,11 @@ mod tests {
     /// The worst comes first, and nothing hides the rest.
     #[test]
     fn the_worst_comes_first() {
-        let prepare = Ok(Report { problems: vec!["no data disk".to_owned()], ..Report::default() });
-        let network = NetworkReport {
-            revision: 1,
-            problems: vec!["lan0 has no carrier".to_owned()],
-            ..NetworkReport::default()
-        };
-        let units = Ok(vec!["pbxd.service".to_owned()]);
-        let space = Space { free_bytes: 1 << 20, total_bytes: 1 << 30 };
         let all = problems(|facts| {
-            facts.prepare = &prepare;
-            facts.network = &network;
-            facts.failed_units = &units;
-            facts.space = Ok(&space);
+            facts.prepare = Ok(Report { problems: vec!["no data disk".to_owned()], ..Report::default() });
+            facts.network.problems = vec!["lan0 has no carrier".to_owned()];
+            facts.failed_units = Ok(vec!["pbxd.service".to_owned()]);
+            facts.space = Ok(Space { free_bytes: 1 << 20, total_bytes: 1 << 30 });
             facts.clock_synchronised = Ok(false);
         });
         let begins = [
@@ -155,9 +144,8 @@ mod tests {
     #[test]
     fn clock_is_given_its_time() {
         let unsynchronised = |revision, has_time_servers, uptime_s| {
-            let network = NetworkReport { revision, has_time_servers, ..NetworkReport::default() };
             problems(|facts| {
-                facts.network = &network;
+                facts.network = NetworkReport { revision, has_time_servers, ..NetworkReport::default() };
                 facts.clock_synchronised = Ok(false);
                 facts.uptime = Duration::from_secs(uptime_s);
             })
@@ -171,13 +159,11 @@ mod tests {
     /// What cannot be known is said, and is not taken for good.
     #[test]
     fn silence_is_a_problem() {
-        let (error, nothing) = (io::Error::other("gone"), Err("gone".to_owned()));
-        let units = Err("gone".to_owned());
         let all = problems(|facts| {
-            facts.prepare = &nothing;
-            facts.failed_units = &units;
-            facts.space = Err(&error);
-            facts.clock_synchronised = Err(&error);
+            facts.prepare = Err("gone".to_owned());
+            facts.failed_units = Err("gone".to_owned());
+            facts.space = Err(io::Error::other("gone"));
+            facts.clock_synchronised = Err(io::Error::other("gone"));
         });
         assert_eq!(all.iter().filter(|problem| problem.ends_with(": gone")).count(), 4, "{all:?}");
     }
@@ -185,7 +171,7 @@ mod tests {
     /// Many failed units do not fill the screen.
     #[test]
     fn failed_units_are_counted() {
-        let units = Ok((0..10).map(|number| format!("{number}.service")).collect());
-        assert!(problems(|facts| facts.failed_units = &units)[0].contains("7.service and 2 more"));
+        let units = (0..10).map(|number| format!("{number}.service")).collect();
+        assert!(problems(|facts| facts.failed_units = Ok(units))[0].contains("7.service and 2 more"));
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
-use daemon::bus::host::HostStatus;
 use daemon::NodeIdentity;
+use daemon::bus::host::HostStatus;
 use nix::sys::statvfs::statvfs;
 use nix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
@@ -45,18 +45,17 @@ impl Sources {
         let files = tokio::task::spawn_blocking(move || Files::read(&place));
         let (files, failed_units) = tokio::join!(files, systemd::failed_units(&self.connection));
         let files = files.unwrap_or_default();
-        let network = self.network.borrow().clone();
-        let uptime = uptime();
-        let clock_synchronised = netio::clock::is_synchronised();
         let facts = Facts {
-            prepare: &files.prepare,
-            network: &network,
-            failed_units: &failed_units,
-            space: files.space.as_ref(),
-            clock_synchronised: clock_synchronised.as_ref().map(|synchronised| *synchronised),
-            uptime,
+            prepare: files.prepare,
+            network: self.network.borrow().clone(),
+            failed_units,
+            space: files.space,
+            clock_synchronised: netio::clock::is_synchronised(),
+            uptime: uptime(),
         };
         let problems = problems::list(&facts);
+        let Facts { network, failed_units, space, clock_synchronised, uptime, .. } = facts;
+        let space = space.unwrap_or(Space { free_bytes: 0, total_bytes: 0 });
         HostStatus {
             name: self.identity.name.to_string(),
             serial_number: self.identity.serial_number.clone(),
@@ -66,8 +65,8 @@ impl Sources {
             commissioned: files.has_setup || network.revision > 0,
             uptime_s: uptime.as_secs(),
             clock_synchronised: clock_synchronised.unwrap_or(false),
-            data_free_bytes: files.space.as_ref().map_or(0, |space| space.free_bytes),
-            data_total_bytes: files.space.as_ref().map_or(0, |space| space.total_bytes),
+            data_free_bytes: space.free_bytes,
+            data_total_bytes: space.total_bytes,
             links: network.links,
             gateway: network.gateway,
             failed_units: failed_units.unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -39,6 +40,9 @@ pub enum Group {
     /// The telephone daemon of this node
     #[command(subcommand)]
     Pbx(PbxVerb),
+    /// This box: network, logs, restart
+    #[command(subcommand)]
+    Host(HostVerb),
 }
 
 /// `tandemctl ha …`
@@ -130,12 +134,72 @@ pub enum PbxVerb {
     Status(Form),
 }
 
+/// `tandemctl host …`
+#[derive(Debug, Subcommand)]
+pub enum HostVerb {
+    /// State of this box: links, clock, disk, what is wrong
+    Status(Form),
+    /// The network of this box before it has a configuration
+    #[command(subcommand)]
+    Network(NetworkVerb),
+    /// What the daemons of this box say, oldest first
+    Logs(Logs),
+    /// Restart this box in order
+    Reboot(Consent),
+    /// Switch this box off in order
+    PowerOff(Consent),
+}
+
+/// `tandemctl host network …`
+#[derive(Debug, Subcommand)]
+pub enum NetworkVerb {
+    /// Give a link its address; refused once a configuration is in force, which then says it
+    Set {
+        /// Name of the link, e.g. lan0
+        link: String,
+        /// Address with prefix length, e.g. 10.20.0.1/24
+        #[arg(value_name = "ADDRESS/PREFIX")]
+        address: String,
+        /// Router towards everything else. Default: as it is
+        #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
+        gateway: String,
+    },
+}
+
+/// `tandemctl host logs …`
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Only of one: hostd, stored, clusterd, pbxd, screen, prepare, kernel. Default: all of Tandem's
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub unit: String,
+    /// Only of the last time, e.g. 30s, 10m, 1h. Default: everything kept
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// At most so many lines, the last ones
+    #[arg(long, default_value_t = 1000)]
+    pub lines: u32,
+}
+
+/// For what ends the service of this box.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Consent {
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// Form of an answer.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Form {
     /// JSON, for scripts
     #[arg(long)]
     pub json: bool,
+}
+
+/// A duration as in the configuration.
+fn duration(text: &str) -> Result<Duration, String> {
+    model::parse_duration(text)
+        .ok_or_else(|| "a whole number with its unit is wanted: 30s, 10m, 1h".to_owned())
 }
 
 /// A month, or nothing for all of them.
@@ -160,6 +224,22 @@ mod tests {
     #[test]
     fn command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// The box is spoken to in the words of the README.
+    #[test]
+    fn host_verbs_are_understood() {
+        for words in [
+            "host status --json",
+            "host network set lan0 10.20.0.1/24 --gateway 10.20.0.254",
+            "host logs --unit pbxd --since 1h --lines 50",
+            "host reboot --yes",
+            "host power-off",
+        ] {
+            let words = ["tandemctl"].into_iter().chain(words.split_whitespace());
+            assert!(Arguments::try_parse_from(words.clone()).is_ok(), "{:?}", words.collect::<Vec<_>>());
+        }
+        assert!(Arguments::try_parse_from(["tandemctl", "host", "logs", "--since", "1"]).is_err(), "no unit");
     }
 
     /// A month is checked before anybody is asked.

@@ -10,6 +10,7 @@ mod audit;
 mod bus;
 mod cluster;
 mod config;
+mod host;
 mod listing;
 mod pbx;
 mod records;
@@ -46,6 +47,7 @@ async fn answer(arguments: Arguments) -> anyhow::Result<String> {
         Group::Audit(verb) => audit::answer(&connection, verb).await,
         Group::Store(verb) => store::answer(&connection, verb).await,
         Group::Pbx(verb) => pbx::answer(&connection, verb).await,
+        Group::Host(verb) => host::answer(&connection, verb).await,
     }
 }
 
