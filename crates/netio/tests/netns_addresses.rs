@@ -11,6 +11,7 @@ use namespace::Namespace;
 use netio::addresses::{Addresses, ResourceAddress};
 use netio::announce::Announcer;
 use netio::links::LinkWatch;
+use netio::own::{OwnAddress, OwnNetwork};
 use netio::ping::Pinger;
 use netio::stations::StationWatch;
 
@@ -79,6 +80,42 @@ fn leftovers_are_found() {
     });
     let left = node.ip("address show dev lan0");
     assert!(left.contains("10.20.0.1/24") && !left.contains("10.20.0.10") && !left.contains("2001:db8::10"));
+}
+
+/// H12, H17 to H19: own addresses and resource addresses are two kinds; neither side removes the other's, and the route
+/// of somebody else is not replaced.
+#[test]
+#[ignore = "netns tier: needs root"]
+fn own_addresses_are_another_kind() {
+    let (node, _phone) = node_and_phone();
+    let own =
+        OwnAddress { interface: "lan0".to_owned(), address: "10.21.0.1".parse().unwrap(), prefix_bits: 24 };
+    let by_a_person = OwnAddress { address: "10.20.0.1".parse().unwrap(), ..own.clone() };
+    let gateway = Some("10.21.0.254".parse().unwrap());
+    node.block_on(|| async {
+        let (resources, network) = (Addresses::open().unwrap(), OwnNetwork::open().unwrap());
+        resources.add(&resource("10.20.0.10", 24)).await.unwrap();
+        network.add(&own).await.unwrap();
+        network.add(&own).await.unwrap();
+        network.set_gateway(gateway).await.unwrap();
+        network.set_gateway(gateway).await.unwrap();
+        assert_eq!(network.gateway().await.unwrap(), gateway);
+        let ours = network.addresses().await.unwrap().into_iter().filter(|present| present.ours);
+        assert_eq!(ours.map(|present| present.place).collect::<Vec<_>>(), std::slice::from_ref(&own));
+        network.remove(&by_a_person).await.unwrap();
+        assert_eq!(resources.remove_all(&[]).await.unwrap(), 1);
+    });
+    let left = node.ip("address show dev lan0");
+    assert!(left.contains("10.20.0.1/24") && left.contains("10.21.0.1/24") && !left.contains("10.20.0.10"));
+    node.ip("route replace default via 10.20.0.254");
+    node.block_on(|| async {
+        let network = OwnNetwork::open().unwrap();
+        network.set_gateway(gateway).await.expect_err("somebody else's route is there");
+        network.set_gateway(None).await.unwrap();
+        network.remove(&own).await.unwrap();
+    });
+    assert!(node.ip("route").contains("default via 10.20.0.254"));
+    assert!(!node.ip("address show dev lan0").contains("10.21.0.1"));
 }
 
 /// H19, RFC 5227: a phone that knows another owner of the address believes the announcement at once.

@@ -21,8 +21,8 @@ use super::report::{NetworkReport, link_problems, link_status};
 use super::steps::{Step, gateway_in_reach, steps};
 use crate::etc;
 use crate::network_file::NetworkFile;
-use crate::prepare::durable::{self, Access};
 use crate::prepare::Place;
+use crate::prepare::durable::{self, Access};
 
 /// Where the network is kept.
 pub const NETWORK_FILE: &str = "/data/host/network.toml";
