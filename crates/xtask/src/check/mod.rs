@@ -12,6 +12,7 @@ mod purity;
 mod source;
 mod spdx;
 mod style;
+mod units;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,8 @@ pub enum Kind {
     Licences,
     /// Files of a readable length, a README in each room, no path of a person's machine
     Style,
+    /// systemd has nothing to say about the units of the overlays, and each is closed enough
+    Units,
     /// The external tree of Buildroot loads, and nothing of it is dropped (only with a checkout)
     Buildroot,
     /// clippy has nothing to say
@@ -59,13 +62,14 @@ pub enum Kind {
 
 impl Kind {
     /// All steps; what takes long comes last.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Format,
         Kind::Layers,
         Kind::Purity,
         Kind::Dependencies,
         Kind::Licences,
         Kind::Style,
+        Kind::Units,
         Kind::Buildroot,
         Kind::Clippy,
     ];
@@ -78,6 +82,7 @@ impl Kind {
             Kind::Dependencies => "dependencies",
             Kind::Licences => "licences",
             Kind::Style => "style",
+            Kind::Units => "units",
             Kind::Buildroot => "external tree of Buildroot",
             Kind::Clippy => "clippy",
         }
@@ -97,6 +102,7 @@ impl Kind {
                 "choose another crate, or argue for the licence in crates/xtask/src/check/licences.rs"
             }
             Kind::Style => "edit the file named above",
+            Kind::Units => "edit the unit named above (overlays/README.md)",
             Kind::Buildroot => "edit the file named above; a checkout is named by --buildroot DIR",
             Kind::Clippy => "cargo clippy --workspace --all-targets",
         }
@@ -187,6 +193,7 @@ pub fn findings(rule: Kind, root: &Path) -> anyhow::Result<Vec<Finding>> {
         Kind::Dependencies => dependencies::findings(root),
         Kind::Licences => licences::findings(root),
         Kind::Style => style::findings(root),
+        Kind::Units => units::findings(root),
         Kind::Format | Kind::Buildroot | Kind::Clippy => Ok(Vec::new()),
     }?;
     findings.sort();

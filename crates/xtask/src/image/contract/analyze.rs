@@ -12,6 +12,8 @@ use crate::process;
 const ANALYZE_MAX: Duration = Duration::from_secs(20);
 /// Before the figure in the text form of `security`.
 const EXPOSURE: &str = "Overall exposure level for";
+/// What has an exposure.
+const SERVICE: &str = ".service";
 /// Stands in for the instance of a template.
 const INSTANCE: &str = "instance";
 
@@ -20,8 +22,8 @@ const INSTANCE: &str = "instance";
 pub(crate) struct Analyzed {
     /// What `verify` says against it; empty is good
     pub(crate) complaints: Vec<String>,
-    /// From 0 (safe) to 10
-    pub(crate) exposure: f64,
+    /// From 0 (safe) to 10; of services only
+    pub(crate) exposure: Option<f64>,
 }
 
 /// Looks at `unit` (a template is looked at as one of its instances) in the root folder `root`, which holds the units
@@ -42,9 +44,13 @@ pub(crate) fn analyze(root: &Path, unit: &str) -> anyhow::Result<Analyzed> {
     if complaints.is_empty() && !verified.status.success() {
         complaints.push(format!("systemd-analyze verify fails: {}", said.trim()));
     }
+    if !name.ends_with(SERVICE) {
+        return Ok(Analyzed { complaints, exposure: None });
+    }
     let judged = run(root, &["security", "--offline=yes", "--no-pager", &name])?;
     let text = String::from_utf8_lossy(&judged.stdout).into_owned();
-    let Some(exposure) = exposure(&text) else {
+    let exposure = exposure(&text);
+    if exposure.is_none() {
         bail!(
             "systemd-analyze security says of {name}: {} {}",
             text.trim(),

@@ -42,6 +42,9 @@ pub(crate) use unit_file::UnitFile;
 use data::Contract;
 use root::Root;
 
+/// Where the contract stands in a workspace.
+const FOLDER: &str = "image/contract";
+
 /// `cargo xtask image contract`.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -165,6 +168,14 @@ pub fn check_running(shell: &mut dyn FnMut(&str) -> anyhow::Result<String>) -> a
     Ok(report)
 }
 
+/// The exposure that a daemon may have at most, as the contract in the workspace at `root` says.
+///
+/// # Errors
+/// The contract cannot be read.
+pub(crate) fn exposure_max(root: &Path) -> anyhow::Result<f64> {
+    Ok(Contract::load(&root.join(FOLDER))?.units.exposure_max)
+}
+
 fn folder(workspace: &Workspace) -> PathBuf {
-    workspace.root.join("image/contract")
+    workspace.root.join(FOLDER)
 }

@@ -194,9 +194,9 @@ fn judge(units: &Units, unit: &str, root: &Root, report: &mut Report) -> anyhow:
     report.hold(analyzed.complaints.is_empty(), || {
         violation(unit, analyzed.complaints.join("; "), "put the unit right: directives of systemd 252 only")
     });
-    report.hold(analyzed.exposure <= units.exposure_max, || {
-        let what =
-            format!("its exposure is {}, at most {} is allowed", analyzed.exposure, units.exposure_max);
+    let exposure = analyzed.exposure.unwrap_or_default();
+    report.hold(exposure <= units.exposure_max, || {
+        let what = format!("its exposure is {}, at most {} is allowed", exposure, units.exposure_max);
         let name = unit.replace("@.", "@instance.");
         violation(
             unit,

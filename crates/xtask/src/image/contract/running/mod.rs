@@ -14,6 +14,8 @@ use super::{Report, Violation};
 
 mod processes;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 pub(super) use sockets::ports_contain;
 
