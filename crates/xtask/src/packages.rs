@@ -46,6 +46,8 @@ pub const QEMU: Package = Package { name: "qemu-system-x86", program: "qemu-syst
 pub const DOSFSTOOLS: Package = Package { name: "dosfstools", program: "mkfs.vfat" };
 /// Fills it without mounting.
 pub const MTOOLS: Package = Package { name: "mtools", program: "mcopy" };
+/// Makes and damages data disks in the tests of the first stage.
+pub const E2FSPROGS: Package = Package { name: "e2fsprogs", program: "debugfs" };
 
 /// Buildroot copies trees with it.
 pub const RSYNC: Package = Package { name: "rsync", program: "rsync" };
@@ -97,7 +99,8 @@ pub const BUILDROOT: &[Package] = &[RSYNC, GCC, GXX, MAKE, FLEX, BISON, BC, CPIO
 /// What it needs besides when upstream is not reached.
 pub const BUILDROOT_DEBIAN: &[Package] = &[FAKEROOT, PATCHELF, PIP, DPKG_DEV];
 /// What all tests need.
-pub const TESTS: &[Package] = &[DBUS, IPROUTE2, SIPP, BARESIP, ARPING, TCPDUMP, SQUASHFS_TOOLS, SYSTEMD];
+pub const TESTS: &[Package] =
+    &[DBUS, IPROUTE2, SIPP, BARESIP, ARPING, TCPDUMP, SQUASHFS_TOOLS, SYSTEMD, DOSFSTOOLS, MTOOLS, E2FSPROGS];
 
 /// Installs what is missing of `packages`.
 ///

@@ -9,18 +9,17 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 
-use super::devices::{self, Device};
+use super::devices::Device;
 use super::disk::{Content, DATA_DISK_BYTES_MIN, DATA_LABEL, EDGE_BYTES, Edges, ExtState, SECTOR_BYTES};
 use super::limit::{self, LimitError};
 use super::place::{Disks, Place};
 use super::report::Reporter;
+use super::survey::{Found, Survey};
 
 /// How long a disk that is not there yet is waited for.
 const DISK_WAIT: Duration = Duration::from_secs(3);
 /// Pause between two looks at the kernel's list.
 const DISK_LOOK: Duration = Duration::from_millis(50);
-/// How long reading both ends of a disk may take: a disk that goes bad tries again and again.
-const READ_LIMIT: Duration = Duration::from_secs(5);
 /// How long making the file system may take.
 const FORMAT_LIMIT: Duration = Duration::from_secs(60);
 /// How long repairing the file system may take.
@@ -31,13 +30,6 @@ const MOUNT_LIMIT: Duration = Duration::from_secs(30);
 const BLOCK_BYTES: u64 = 4096;
 /// `e2fsck`: errors are left (EXIT CODES in its manual).
 const CHECK_UNCORRECTED: i32 = 4;
-
-/// A device and what is on it.
-struct Candidate {
-    device: Device,
-    content: Content,
-    size_bytes: u64,
-}
 
 /// There is no data disk, and why.
 #[derive(Debug, thiserror::Error)]
@@ -83,13 +75,17 @@ impl DataError {
 ///
 /// # Errors
 /// [`DataError`]: there is no data then.
-pub fn mount_data(place: &Place, reporter: &mut Reporter) -> Result<PathBuf, DataError> {
+pub fn mount_data(
+    place: &Place,
+    survey: &mut Survey<'_>,
+    reporter: &mut Reporter,
+) -> Result<PathBuf, DataError> {
     if *place.disks() == Disks::Untouched {
         return Err(DataError::Untouched);
     }
-    let (device, state) = match find(place, reporter)? {
-        Candidate { device, content: Content::Data(state), .. } => (device.path, state),
-        Candidate { device, size_bytes, .. } => {
+    let (device, state) = match find(survey, reporter)? {
+        Found { device, content: Content::Data(state), .. } => (device.path, state),
+        Found { device, size_bytes, .. } => {
             format(place, &device.path, size_bytes)?;
             reporter
                 .notice(format!("{} was blank and now holds the data of this node", device.path.display()));
@@ -109,12 +105,12 @@ pub fn mount_data(place: &Place, reporter: &mut Reporter) -> Result<PathBuf, Dat
 }
 
 /// The data disk, or the blank disk that becomes one.
-fn find(place: &Place, reporter: &mut Reporter) -> Result<Candidate, DataError> {
+fn find(survey: &mut Survey<'_>, reporter: &mut Reporter) -> Result<Found, DataError> {
     let deadline = Instant::now() + DISK_WAIT;
     loop {
-        let mut candidates = look(place, reporter)?;
-        let data = |candidate: &&Candidate| matches!(candidate.content, Content::Data(_));
-        let labelled: Vec<&Candidate> = candidates.iter().filter(data).collect();
+        let mut candidates = survey.look(reporter).map_err(DataError::attempt("listing the disks"))?;
+        let data = |candidate: &&Found| matches!(candidate.content, Content::Data(_));
+        let labelled: Vec<&Found> = candidates.iter().filter(data).collect();
         if let [first, others @ ..] = labelled.as_slice() {
             for other in others {
                 reporter.problem(format!(
@@ -139,39 +135,21 @@ fn find(place: &Place, reporter: &mut Reporter) -> Result<Candidate, DataError> 
 }
 
 /// What the disks hold, for somebody who wonders why none is used.
-fn describe(candidates: &[Candidate]) -> String {
+fn describe(candidates: &[Found]) -> String {
     let holds =
-        |candidate: &Candidate| format!("{} holds {}", candidate.device.path.display(), candidate.content);
+        |candidate: &Found| format!("{} holds {}", candidate.device.path.display(), candidate.content);
     let disks: Vec<String> = candidates.iter().map(holds).collect();
     if disks.is_empty() { "there is no disk".to_owned() } else { disks.join(", ") }
 }
 
 /// A whole disk, fixed in its place and large enough, with nothing on it or with what we began.
-fn may_be_formatted(candidate: &Candidate) -> bool {
+fn may_be_formatted(candidate: &Found) -> bool {
     let Device { partition, removable, read_only, .. } = candidate.device;
     matches!(candidate.content, Content::Blank | Content::HalfFormatted)
         && candidate.size_bytes >= DATA_DISK_BYTES_MIN
         && !partition
         && !removable
         && !read_only
-}
-
-/// Every device with its content, but for those that cannot be read.
-fn look(place: &Place, reporter: &mut Reporter) -> Result<Vec<Candidate>, DataError> {
-    let devices = devices::list(place).map_err(DataError::attempt("listing the disks"))?;
-    let mut candidates = Vec::new();
-    for device in devices {
-        let path = device.path.clone();
-        match limit::within(READ_LIMIT, &format!("reading {}", path.display()), move || devices::edges(&path))
-        {
-            Ok(Ok(edges)) => {
-                candidates.push(Candidate { content: edges.content(), size_bytes: edges.size_bytes, device })
-            }
-            Ok(Err(error)) => reporter.notice(format!("{} cannot be read: {error}", device.path.display())),
-            Err(error) => reporter.problem(error.to_string()),
-        }
-    }
-    Ok(candidates)
 }
 
 /// Makes the file system. The mark at the disk's end stands from before the first step until after the last one: what

@@ -122,3 +122,65 @@ pub fn edges(path: &Path) -> io::Result<Edges> {
 pub fn has_usb(place: &Place) -> bool {
     fs::read_dir(place.path("/sys/bus/usb/devices")).is_ok_and(|mut devices| devices.next().is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Slots compare as people count them, and PCI addresses as the hexadecimal numbers that they are.
+    #[test]
+    fn slots_are_in_order() {
+        let sorted = [
+            "pci0000:00/0000:00:02.0/virtio9/block/vdb",
+            "pci0000:00/0000:00:0a.0/virtio10/block/vda",
+            "pci0000:00/0000:00:1f.2/ata2/host1/block/sdb",
+            "pci0000:00/0000:00:1f.2/ata10/host9/block/sda",
+        ];
+        let mut slots: Vec<Slot> = sorted.iter().rev().map(|text| Slot((*text).to_owned())).collect();
+        slots.sort();
+        assert_eq!(slots.iter().map(|slot| slot.0.as_str()).collect::<Vec<_>>(), sorted);
+    }
+
+    /// A machine with a disk in two parts, a stick in a lower slot, an empty card reader, and devices of the kernel's own.
+    #[test]
+    fn disks_are_listed_as_the_kernel_shows_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::simulated(folder.path());
+        let class = folder.path().join("sys/class/block");
+        fs::create_dir_all(&class).unwrap();
+        for (path, size, files) in [
+            ("pci0000:00/0000:00:04.0/block/vda", "4096", &[("removable", "0"), ("ro", "1")][..]),
+            ("pci0000:00/0000:00:04.0/block/vda/vda1", "2048", &[("partition", "1"), ("ro", "0")]),
+            ("pci0000:00/0000:00:01.0/usb1/block/sda", "2048", &[("removable", "1"), ("ro", "0")]),
+            ("pci0000:00/0000:00:01.0/usb2/block/sdb", "0", &[("removable", "1"), ("ro", "0")]),
+            ("virtual/block/loop0", "2048", &[("removable", "0"), ("ro", "0")]),
+        ] {
+            let device = folder.path().join("sys/devices").join(path);
+            fs::create_dir_all(&device).unwrap();
+            fs::write(device.join("size"), format!("{size}\n")).unwrap();
+            for (file, content) in files {
+                fs::write(device.join(file), content).unwrap();
+            }
+            symlink(&device, class.join(device.file_name().unwrap())).unwrap();
+        }
+        let listed = list(&place).unwrap();
+        let seen: Vec<_> = listed
+            .iter()
+            .map(|device| {
+                let name = device.path.strip_prefix(folder.path()).unwrap().to_str().unwrap();
+                (name, device.partition, device.removable, device.read_only)
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("dev/vda", false, false, true),
+                ("dev/vda1", true, false, false),
+                ("dev/sda", false, true, false)
+            ]
+        );
+        assert!(!has_usb(&place));
+    }
+}

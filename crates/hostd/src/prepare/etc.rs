@@ -95,3 +95,61 @@ pub fn group_number(text: &str, group: &str) -> Option<u32> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a program finds in `/etc` is what the image's maker put there: also modes, and links that lead nowhere.
+    #[test]
+    fn a_folder_is_copied_with_modes_and_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, memory) = (folder.path().join("image"), folder.path().join("memory"));
+        fs::create_dir_all(image.join("ssl/private")).unwrap();
+        fs::create_dir(&memory).unwrap();
+        fs::write(image.join("ssl/private/key"), "secret").unwrap();
+        fs::set_permissions(image.join("ssl/private/key"), Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(image.join("ssl/private"), Permissions::from_mode(0o2710)).unwrap();
+        symlink("/usr/lib/os-release", image.join("os-release")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(image.join("socket")).unwrap();
+        copy(&image, &memory).unwrap();
+        let mode = |path: &str| fs::metadata(memory.join(path)).unwrap().mode() & 0o7777;
+        assert_eq!(fs::read_to_string(memory.join("ssl/private/key")).unwrap(), "secret");
+        assert_eq!((mode("ssl/private/key"), mode("ssl/private")), (0o600, 0o2710));
+        assert_eq!(fs::read_link(memory.join("os-release")).unwrap(), Path::new("/usr/lib/os-release"));
+        assert!(!memory.join("socket").exists());
+    }
+
+    /// An image may have a link where a file of this node belongs: it is the link that goes.
+    #[test]
+    fn a_link_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, link) = (folder.path().join("elsewhere"), folder.path().join("hostname"));
+        fs::write(&elsewhere, "localhost").unwrap();
+        symlink(&elsewhere, &link).unwrap();
+        replace(&link, "a\n").unwrap();
+        assert_eq!(fs::read_to_string(&link).unwrap(), "a\n");
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "localhost");
+    }
+
+    /// machine-id(5): 32 lower-case hexadecimal digits of a random UUID; what an image brings as a placeholder is none.
+    #[test]
+    fn a_machine_id_is_a_random_uuid() {
+        let made = machine_id([0xFF; 16]);
+        assert_eq!(made, "ffffffffffff4fffbfffffffffffffff");
+        assert!(is_machine_id(&made));
+        for text in
+            ["", "uninitialized", "00000000000000000000000000000000", "ffffffffffff4fffbffffffffffffffF"]
+        {
+            assert!(!is_machine_id(text), "{text}");
+        }
+    }
+
+    /// The group of the daemons is found by its name, whatever its number in this image.
+    #[test]
+    fn groups_have_numbers() {
+        let text = "root:x:0:\nbroken\ntandem-admin:x:901:\ntandem:x:899:tandem-pbx,tandem-store\n";
+        assert_eq!(group_number(text, "tandem"), Some(899));
+        assert_eq!(group_number(text, "nobody"), None);
+    }
+}

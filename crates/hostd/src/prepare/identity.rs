@@ -142,3 +142,93 @@ impl Node<'_> {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use daemon::NodeIdentity;
+
+    use super::*;
+
+    const SETUP: &str = "name = \"b\"\n[interface.lan0]\naddress = \"10.20.0.2/24\"\n[interface.sync0]\n\
+        address = \"10.30.0.2/24\"\n[peer]\nname = \"a\"\naddresses = [\"10.30.0.1\", \"10.20.0.1\"]\n\
+        [credentials]\nauthority = \"ca.pem\"\ncertificate = \"b.pem\"\nkey = \"b.key\"\nsecret = \"pair.key\"\n";
+
+    fn node<'a>(setup: Option<&'a Setup>, network: &'a NetworkFile, credentials: &'a str) -> Node<'a> {
+        Node {
+            setup,
+            serial_number: "TD-\"B\"",
+            network,
+            data: "/data/tandem",
+            run: "/run/tandem",
+            credentials,
+        }
+    }
+
+    /// H13, H28: firmware's word counts, unless it is the word of a maker who left the field as it was.
+    #[test]
+    fn placeholders_are_no_serial_numbers() {
+        let firmware = ["To Be Filled By O.E.M.", " Default string\n", "CZ1234567X\n"];
+        assert_eq!(serial_number(firmware).as_deref(), Some("CZ1234567X"));
+        for nothing in
+            ["", "\n", "0000000000", "........", "x", "None", "System Serial Number", "\u{fffd}\u{1}ab"]
+        {
+            assert_eq!(serial_number([nothing]), None, "{nothing:?}");
+        }
+    }
+
+    /// H13: without firmware's word the number is eight letters that nobody mistakes for each other on a console.
+    #[test]
+    fn an_own_serial_number_is_base32() {
+        assert_eq!(own_serial_number([0, 1, 25, 26, 31, 32, 63, 255]), "TD-ABZ27A77");
+    }
+
+    /// The name of a box that nobody has named fits everywhere, whatever its serial number looks like.
+    #[test]
+    fn a_box_without_setup_has_a_name() {
+        for (serial, name) in [
+            ("TD-7QK2M4XA", "tandem-k2m4xa"),
+            ("CZ 12/34", "tandem-cz1234"),
+            ("---", "tandem"),
+            ("TD-A", "tandem-tda"),
+        ] {
+            assert_eq!(default_name(serial).as_str(), name);
+        }
+    }
+
+    /// The daemons read what is written here: a member of a pair, with its credentials.
+    #[test]
+    fn node_toml_of_a_pair_is_what_the_daemons_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, content) in
+            [("ca.pem", "CA"), ("b.pem", "B"), ("b.key", "K"), ("pair.key", &"07".repeat(32))]
+        {
+            std::fs::write(folder.path().join(file), content).unwrap();
+        }
+        let setup = Setup::parse(SETUP).unwrap();
+        let text = node(Some(&setup), &setup.network(), folder.path().to_str().unwrap()).to_text();
+        let identity = NodeIdentity::parse(&text, Path::new("/run/tandem/node.toml")).unwrap();
+        assert_eq!(identity.name.as_str(), "b");
+        assert_eq!(identity.serial_number, "TD-\"B\"");
+        assert!(!identity.coordinator);
+        assert_eq!(identity.data, Path::new("/data/tandem"));
+        assert_eq!(identity.listen.to_string(), "10.30.0.2");
+        assert_eq!(identity.peer.unwrap().addresses, setup.peer.unwrap().addresses);
+        assert_eq!(identity.credentials.unwrap().certificate_pem, "B");
+    }
+
+    /// A box alone listens to itself; a pair without a synchronisation interface talks over the other, at the address
+    /// that is in force and not the one of the first day.
+    #[test]
+    fn the_peer_finds_this_node_at_the_address_in_force() {
+        let nothing = NetworkFile::default();
+        let text = node(None, &nothing, "/data/identity").to_text();
+        let alone = NodeIdentity::parse(&text, Path::new("/run/tandem/node.toml")).unwrap();
+        assert!(alone.coordinator && alone.peer.is_none());
+        assert_eq!(alone.listen, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let setup = Setup::parse(SETUP).unwrap();
+        let network = NetworkFile::parse("[interface.lan0]\naddress = \"10.99.0.2/24\"\n").unwrap();
+        assert_eq!(node(Some(&setup), &network, "/").listen().to_string(), "10.99.0.2");
+    }
+}

@@ -2,45 +2,47 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::devices::{self, Device};
+use super::devices;
 use super::disk::Content;
 use super::durable::{self, Access};
 use super::limit;
 use super::medium::{self, Medium, MediumError, SETUP_FILE};
 use super::place::Place;
 use super::report::Reporter;
+use super::survey::Survey;
 
 /// How long reading a medium may take.
-const MEDIUM_LIMIT: Duration = Duration::from_secs(20);
+const MEDIUM_LIMIT: Duration = Duration::from_secs(10);
 /// How long a node that nobody has set up waits for a stick where there is USB: a stick takes about two seconds.
 const STICK_WAIT: Duration = Duration::from_secs(4);
 /// Pause between two looks.
 const STICK_LOOK: Duration = Duration::from_millis(100);
 
-/// The setup medium in the machine, if there is one; `wait`: one may still be on its way.
+/// The setup medium in the machine, if there is one: its device and its content. `wait`: one may still be on its way.
 pub fn find(
     place: &Place,
+    survey: &mut Survey<'_>,
     wait: bool,
     reporter: &mut Reporter,
-) -> Option<(Device, Result<Medium, MediumError>)> {
+) -> Option<(PathBuf, Result<Medium, MediumError>)> {
     let deadline = Instant::now() + STICK_WAIT;
     loop {
-        for device in devices::list(place).unwrap_or_default() {
-            let path = device.path.clone();
-            let read = move || match devices::edges(&path)?.content() {
-                Content::Fat(_) => {
-                    medium::read(&path).transpose().map_or(Ok(None), |medium| Ok(Some(medium)))
+        for found in survey.look(reporter).unwrap_or_default() {
+            if !matches!(found.content, Content::Fat(_)) {
+                continue;
+            }
+            let path = found.device.path.clone();
+            let step = format!("reading {}", path.display());
+            match limit::within(MEDIUM_LIMIT, &step, move || medium::read(&path)) {
+                Ok(medium) => {
+                    if let Some(medium) = medium.transpose() {
+                        return Some((found.device.path, medium));
+                    }
                 }
-                _ => Ok::<_, io::Error>(None),
-            };
-            let step = format!("reading {}", device.path.display());
-            match limit::within(MEDIUM_LIMIT, &step, read) {
-                Ok(Ok(Some(medium))) => return Some((device, medium)),
-                Ok(_) => {}
                 Err(error) => reporter.problem(error.to_string()),
             }
         }

@@ -152,3 +152,132 @@ pub fn renamings(found: &[Link], names: &Names) -> Vec<(String, String)> {
     }
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(last: u8) -> HardwareAddress {
+        HardwareAddress([0x52, 0x54, 0, 0, 0, last])
+    }
+
+    /// A card with the kernel's name `eth` + its place in the list, in the slot of that number.
+    fn cards(lasts: &[u8]) -> Vec<Link> {
+        let link = |(place, last): (usize, &u8)| Link {
+            name: format!("eth{place}"),
+            hardware_address: card(*last),
+            slot: Slot(format!("pci0000:00/0000:00:{place:02x}.0/net")),
+        };
+        lasts.iter().enumerate().map(link).collect()
+    }
+
+    fn names(entries: &[(u8, &str)]) -> Names {
+        entries.iter().map(|(last, name)| (card(*last), (*name).to_owned())).collect()
+    }
+
+    fn setup(interfaces: &[(&str, Option<u8>)]) -> Setup {
+        let mut text = "name = \"a\"\n".to_owned();
+        for (number, (name, last)) in interfaces.iter().enumerate() {
+            text += &format!("[interface.{name}]\naddress = \"10.{number}.0.1/24\"\n");
+            if let Some(last) = last {
+                text += &format!("hardware-address = \"{}\"\n", card(*last));
+            }
+        }
+        Setup::parse(&text).unwrap()
+    }
+
+    /// H12, H16: the first slot is lan0, the second sync0, whatever order the kernel found them in.
+    #[test]
+    fn without_any_word_slots_decide() {
+        let mut found = cards(&[1, 2, 3]);
+        found.reverse();
+        assert_eq!(assign(&found, None, &Names::new()), names(&[(1, "lan0"), (2, "sync0"), (3, "lan1")]));
+    }
+
+    /// The setup's word counts most, what was before comes next.
+    #[test]
+    fn a_card_named_by_the_setup_gets_its_name() {
+        let wish = setup(&[("lan0", Some(2)), ("sync0", None)]);
+        let kept = names(&[(1, "lan0"), (2, "sync0")]);
+        assert_eq!(assign(&cards(&[1, 2]), Some(&wish), &kept), names(&[(1, "sync0"), (2, "lan0")]));
+        assert_eq!(assign(&cards(&[3, 1, 2]), None, &kept), names(&[(1, "lan0"), (2, "sync0"), (3, "lan1")]));
+    }
+
+    /// A broken card is replaced without a keyboard: the new one takes the name of the one that is gone; the old one's
+    /// entry goes only when its name is needed.
+    #[test]
+    fn a_new_card_takes_the_place_of_one_that_is_gone() {
+        let kept = names(&[(1, "lan0"), (2, "sync0")]);
+        assert_eq!(assign(&cards(&[9, 2]), None, &kept), names(&[(9, "lan0"), (2, "sync0")]));
+        assert_eq!(assign(&cards(&[2]), None, &kept), kept);
+    }
+
+    /// What the setup wanted and the machine has not is said.
+    #[test]
+    fn cards_that_are_not_here_are_named() {
+        let wish = setup(&[("lan0", Some(1)), ("sync0", None)]);
+        let found = cards(&[7]);
+        let names = assign(&found, Some(&wish), &Names::new());
+        assert_eq!(
+            missing(&found, Some(&wish), &names),
+            [
+                "lan0 was to be the card 52:54:00:00:00:01, which is not here; it is 52:54:00:00:00:07",
+                "there is no card for sync0"
+            ]
+        );
+    }
+
+    /// Plays renamings and checks that no two links have one name at any time.
+    fn play(found: &[Link], names: &Names) -> Vec<String> {
+        let mut now: Vec<String> = found.iter().map(|link| link.name.clone()).collect();
+        for (before, after) in renamings(found, names) {
+            assert!(!now.contains(&after), "{after} is taken");
+            let place = now.iter().position(|name| *name == before).expect("it is there");
+            now[place] = after;
+        }
+        now
+    }
+
+    /// H12: links exchange their names, in pairs and in rings, through a free one.
+    #[test]
+    fn names_are_exchanged() {
+        let mut found = cards(&[1, 2, 3]);
+        for (link, name) in found.iter_mut().zip(["lan0", "sync0", "lan1"]) {
+            name.clone_into(&mut link.name);
+        }
+        for wanted in [["sync0", "lan0", "lan1"], ["sync0", "lan1", "lan0"], ["lan0", "sync0", "lan1"]] {
+            let names = names(&[(1, wanted[0]), (2, wanted[1]), (3, wanted[2])]);
+            assert_eq!(play(&found, &names), wanted);
+        }
+        assert_eq!(play(&cards(&[1, 2]), &names(&[(1, "lan0"), (2, "eth0")])), ["lan0", "eth0"]);
+    }
+
+    /// The file is read as it was written; lines that make no sense cost only themselves.
+    #[test]
+    fn names_are_kept_as_text() {
+        let kept = names(&[(1, "lan0"), (2, "sync0")]);
+        assert_eq!(parse_names(&names_text(&kept)), kept);
+        assert_eq!(parse_names("\"52:54:00:00:00:01\" = \"lan0\"\n\"?\" = 5\n"), names(&[(1, "lan0")]));
+        assert_eq!(parse_names("torn \" off"), Names::new());
+    }
+
+    /// Loopback, bridges and the like are no cards; a card without a driver's folder is none either.
+    #[test]
+    fn only_ethernet_cards_are_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::workbench(folder.path().to_owned(), Vec::new());
+        let device = folder.path().join("sys/devices/pci0000:00/0000:00:03.0/virtio0");
+        fs::create_dir_all(&device).unwrap();
+        for (name, kind, hardware) in [("eth0", "1", true), ("lo", "772", false), ("br0", "1", false)] {
+            let link = folder.path().join("sys/class/net").join(name);
+            fs::create_dir_all(&link).unwrap();
+            fs::write(link.join("type"), kind).unwrap();
+            fs::write(link.join("address"), "52:54:00:00:00:01\n").unwrap();
+            if hardware {
+                std::os::unix::fs::symlink(&device, link.join("device")).unwrap();
+            }
+        }
+        let slot = Slot("pci0000:00/0000:00:03.0/virtio0".to_owned());
+        assert_eq!(list(&place), [Link { name: "eth0".to_owned(), hardware_address: card(1), slot }]);
+    }
+}

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use fatfs::{FileSystem, FsOptions};
 
-use crate::setup::{SETUP_BYTES_MAX, Setup, SetupError};
+use crate::setup::{CredentialFiles, SETUP_BYTES_MAX, Setup, SetupError};
 
 /// Name of the description on the medium.
 pub const SETUP_FILE: &str = "setup.toml";
@@ -83,7 +83,7 @@ pub fn read(device: &Path) -> Result<Option<Medium>, MediumError> {
     let setup = Setup::parse(&text)?;
     let mut files = BTreeMap::new();
     let mut problems = Vec::new();
-    for (key, file) in setup.credentials.iter().flat_map(|credentials| credentials.entries()) {
+    for (key, file) in setup.credentials.iter().flat_map(CredentialFiles::entries) {
         match load(file, CREDENTIAL_BYTES_MAX) {
             Ok(content) if content.is_empty() => problems.push(format!("credentials.{key}: {file} is empty")),
             Ok(content) => drop(files.insert(file.to_owned(), content)),

@@ -10,9 +10,10 @@ pub mod identity;
 mod import;
 mod limit;
 pub mod links;
-mod medium;
+pub mod medium;
 pub mod place;
 pub mod report;
+mod survey;
 mod work;
 
 pub use place::Place;

@@ -39,6 +39,12 @@ impl Place {
         Place { root, disks: Disks::Workbench(disks) }
     }
 
+    /// A folder whose `sys` is believed, for tests of what reads it.
+    #[cfg(test)]
+    pub(crate) fn simulated(root: &Path) -> Place {
+        Place { root: root.to_owned(), disks: Disks::Machine }
+    }
+
     /// The place of an absolute path of a node.
     #[must_use]
     pub fn path(&self, absolute: &str) -> PathBuf {

@@ -113,3 +113,21 @@ impl Console {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is looked at again and again is named once; a report of another version is read as far as it goes.
+    #[test]
+    fn a_problem_is_said_once() {
+        let mut reporter = Reporter::quiet();
+        for _ in 0..3 {
+            reporter.problem("reading /dev/vdb did not end within 5 s");
+        }
+        assert_eq!(reporter.report.problems.len(), 1);
+        let text = serde_json::to_string(&reporter.report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), reporter.report);
+        assert_eq!(serde_json::from_str::<Report>("{\"name\": \"a\", \"colour\": 1}").unwrap().name, "a");
+    }
+}

@@ -15,6 +15,7 @@ use super::identity::{self, Node, SERIAL_NUMBER_SEED_BYTES};
 use super::links::{self, Link};
 use super::medium::SETUP_FILE;
 use super::report::{DONE, REPORT_FILE, Reporter};
+use super::survey::Survey;
 use super::{Place, data, etc, import};
 use crate::network_file::NetworkFile;
 use crate::setup::Setup;
@@ -25,19 +26,28 @@ const TANDEM_GROUP: u32 = 900;
 const SHARED_FOLDER: u32 = 0o1770;
 /// Firmware's serial numbers, the product's first.
 const FIRMWARE: [&str; 3] = ["product_serial", "board_serial", "chassis_serial"];
+/// What stands for a serial number when there is neither one nor randomness to make one.
+const UNKNOWN_SERIAL_NUMBER: &str = "TD-UNKNOWN";
 /// How long the kernel may take to rename the links.
 const RENAME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Prepares the node at `place` and says on the standard output what it is about: the name of each step as it begins,
 /// [`DONE`] at the end.
 pub fn run(place: &Place, mut reporter: Reporter) {
-    let mut work = Work { place, group: tandem_group(place), reporter: &mut reporter, durable: false };
+    let mut work = Work {
+        place,
+        survey: Survey::new(place),
+        group: tandem_group(place),
+        reporter: &mut reporter,
+        durable: false,
+    };
     work.step("making folders", Work::runtime_folders);
     work.step("preparing the data disk", Work::data);
     let setup = work.step("reading the setup", Work::setup).flatten();
     let network = work.step("reading the network", |work| work.network(setup.as_ref())).unwrap_or_default();
     work.step("naming the links", |work| work.links(setup.as_ref()));
-    let serial_number = work.step("finding the serial number", Work::serial_number).unwrap_or_default();
+    let serial_number = work.step("finding the serial number", Work::serial_number);
+    let serial_number = serial_number.unwrap_or_else(|| UNKNOWN_SERIAL_NUMBER.to_owned());
     let node = Node {
         setup: setup.as_ref(),
         serial_number: &serial_number,
@@ -48,13 +58,14 @@ pub fn run(place: &Place, mut reporter: Reporter) {
     };
     work.step("writing node.toml", |work| work.node_file(&node));
     work.step("copying /etc", |work| work.etc(&node));
-    work.step("writing the report", |work| work.report());
+    work.step("writing the report", Work::report);
     say(DONE);
 }
 
 /// What the steps share.
 struct Work<'a> {
     place: &'a Place,
+    survey: Survey<'a>,
     group: u32,
     reporter: &'a mut Reporter,
     /// `/data` is mounted: what is written there stays
@@ -91,7 +102,7 @@ impl Work<'_> {
     }
 
     fn data(&mut self) -> anyhow::Result<()> {
-        let device = data::mount_data(self.place, self.reporter)?;
+        let device = data::mount_data(self.place, &mut self.survey, self.reporter)?;
         self.durable = true;
         self.reporter.report.data_device = Some(device.display().to_string());
         self.folder("/data/host", 0o755, 0)?;
@@ -116,21 +127,21 @@ impl Work<'_> {
         }
         let folder = self.place.path("/data/identity");
         let commissioned = folder.join(SETUP_FILE).exists();
-        let medium = import::find(self.place, !commissioned, self.reporter);
+        let medium = import::find(self.place, &mut self.survey, !commissioned, self.reporter);
         if commissioned {
             if let Some((device, _)) = medium {
-                let device = device.path.display();
+                let device = device.display();
                 self.reporter
                     .notice(format!("the setup medium {device} is ignored: this node is set up already"));
             }
             return self.kept_setup(&folder.join(SETUP_FILE)).map(Some);
         }
         let Some((device, medium)) = medium else { return Ok(None) };
-        let device = device.path.display();
+        let device = device.display();
         match medium {
             Ok(medium) => {
                 // The network first: `setup.toml` on the data disk says that all of it is there.
-                self.keep("network.toml", &medium.setup.network().to_text())?;
+                self.write_host_file("network.toml", &medium.setup.network().to_text())?;
                 import::take_over(&medium, &folder, self.group)
                     .with_context(|| format!("taking over the setup medium {device}"))?;
                 self.reporter
@@ -195,7 +206,7 @@ impl Work<'_> {
         };
         self.reporter.report.links = found.iter().filter_map(here).collect();
         if names != kept {
-            self.keep("interfaces.toml", &links::names_text(&names))?;
+            self.keep("interfaces.toml", &links::names_text(&names));
         }
         let renamings = links::renamings(&found, &names);
         if renamings.is_empty() {
@@ -219,7 +230,7 @@ impl Work<'_> {
             Some(serial_number) => serial_number,
             None => identity::own_serial_number(random::<SERIAL_NUMBER_SEED_BYTES>()?),
         };
-        self.keep("serial-number", &format!("{serial_number}\n"))?;
+        self.keep("serial-number", &format!("{serial_number}\n"));
         Ok(serial_number)
     }
 
@@ -257,7 +268,7 @@ impl Work<'_> {
             return Ok(kept.trim().to_owned());
         }
         let machine_id = etc::machine_id(random()?);
-        self.keep("machine-id", &format!("{machine_id}\n"))?;
+        self.keep("machine-id", &format!("{machine_id}\n"));
         Ok(machine_id)
     }
 
@@ -277,11 +288,17 @@ impl Work<'_> {
         self.durable.then(|| fs::read_to_string(self.host_file(file)).ok()).flatten()
     }
 
-    /// Keeps a file in `/data/host`, where there is a disk to keep it on.
-    fn keep(&self, file: &str, content: &str) -> anyhow::Result<()> {
-        if !self.durable {
-            return Ok(());
+    /// Keeps a file in `/data/host`, where there is a disk to keep it on; a full disk is no reason to go without what
+    /// was to be kept.
+    fn keep(&mut self, file: &str, content: &str) {
+        if self.durable
+            && let Err(error) = self.write_host_file(file, content)
+        {
+            self.reporter.problem(daemon::chain(&error));
         }
+    }
+
+    fn write_host_file(&self, file: &str, content: &str) -> anyhow::Result<()> {
         let path = self.host_file(file);
         durable::write(&path, content.as_bytes(), Access::PUBLIC)
             .with_context(|| format!("writing {}", path.display()))

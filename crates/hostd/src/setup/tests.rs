@@ -63,7 +63,7 @@ fn a_single_box_is_its_own_coordinator() {
 fn every_problem_is_named_with_its_key() {
     let text = r#"name = "Node A"
 coordinator = "yes"
-gateway = "router"
+gateway = "10.99.0.1"
 colour = "red"
 
 [interface.eth0]
@@ -91,7 +91,7 @@ key = "a.key"
     for key in [
         "name: ",
         "coordinator: ",
-        "gateway: \"router\"",
+        "gateway: 10.99.0.1 lies in the network of no interface",
         "colour: unknown key",
         "interface.eth0: interfaces are called",
         "interface.lan0.address: \"10.20.0.0/24\"",
@@ -118,9 +118,9 @@ fn parts_that_contradict_each_other_are_found() {
     assert_eq!(
         problems(&text),
         [
+            "gateway: 10.40.0.254 lies in the network of no interface",
             "interface.sync0.address: another interface has this address too",
             "interface.sync0.hardware-address: another interface names this card too",
-            "gateway: 10.40.0.254 lies in the network of no interface",
             "peer.name: a is the name of this node",
             "peer.addresses: 10.20.0.1 is an address of this node",
         ]

@@ -52,17 +52,17 @@ fn read(table: &Table, problems: &mut Vec<String>) -> Option<Setup> {
     if peer.is_none() && coordinator == Some(false) {
         problems.push("coordinator: a box without a peer is its own coordinator".to_owned());
     }
-    let single = peer.is_none();
-    let setup = Setup {
-        name: name?,
-        coordinator: coordinator.unwrap_or(single),
-        gateway,
-        interfaces,
-        peer: peer.flatten(),
-        credentials: credentials.flatten(),
-    };
-    check(&setup, problems);
-    Some(setup)
+    let coordinator = coordinator.unwrap_or(peer.is_none());
+    let (peer, credentials) = (peer.flatten(), credentials.flatten());
+    check_gateway(gateway, &interfaces, problems);
+    check_interfaces(&interfaces, problems);
+    if let Some(peer) = &peer {
+        check_peer(peer, name.as_ref(), &interfaces, problems);
+    }
+    if credentials.iter().flat_map(CredentialFiles::entries).any(|(_, file)| file == "setup.toml") {
+        problems.push("credentials: setup.toml itself is named as one of the files".to_owned());
+    }
+    Some(Setup { name: name?, coordinator, gateway, interfaces, peer, credentials })
 }
 
 fn read_interfaces(tables: &Table, problems: &mut Vec<String>) -> BTreeMap<String, Interface> {
@@ -117,13 +117,12 @@ fn read_credentials(mut reader: Reader<'_, '_>) -> Option<CredentialFiles> {
     Some(CredentialFiles { authority: authority?, certificate: certificate?, key: key?, secret: secret? })
 }
 
-/// What the parts say about each other.
-fn check(setup: &Setup, problems: &mut Vec<String>) {
-    let own: Vec<IpAddr> = setup.interfaces.values().map(|interface| interface.address.address).collect();
-    let mut seen = BTreeSet::new();
+/// Addresses and cards are each one interface's.
+fn check_interfaces(interfaces: &BTreeMap<String, Interface>, problems: &mut Vec<String>) {
+    let mut addresses = BTreeSet::new();
     let mut cards = BTreeSet::new();
-    for (name, interface) in &setup.interfaces {
-        if !seen.insert(interface.address.address) {
+    for (name, interface) in interfaces {
+        if !addresses.insert(interface.address.address) {
             problems.push(format!("interface.{name}.address: another interface has this address too"));
         }
         if interface.hardware_address.is_some_and(|card| !cards.insert(card)) {
@@ -131,30 +130,39 @@ fn check(setup: &Setup, problems: &mut Vec<String>) {
                 .push(format!("interface.{name}.hardware-address: another interface names this card too"));
         }
     }
-    if let Some(gateway) = setup.gateway {
-        if own.contains(&gateway) {
-            problems.push(format!("gateway: {gateway} is an address of this node"));
-        } else if !setup.interfaces.values().any(|interface| interface.address.reaches(gateway)) {
-            problems.push(format!("gateway: {gateway} lies in the network of no interface"));
-        }
+}
+
+/// The gateway is another station of a network of ours.
+fn check_gateway(
+    gateway: Option<IpAddr>,
+    interfaces: &BTreeMap<String, Interface>,
+    problems: &mut Vec<String>,
+) {
+    let Some(gateway) = gateway else { return };
+    let mut own = interfaces.values().map(|interface| interface.address);
+    if own.clone().any(|own| own.address == gateway) {
+        problems.push(format!("gateway: {gateway} is an address of this node"));
+    } else if !own.any(|own| own.reaches(gateway)) {
+        problems.push(format!("gateway: {gateway} lies in the network of no interface"));
     }
-    if let Some(peer) = &setup.peer {
-        if peer.name == setup.name {
-            problems.push(format!("peer.name: {} is the name of this node", peer.name));
-        }
-        for address in peer.addresses.iter().filter(|address| own.contains(address)) {
-            problems.push(format!("peer.addresses: {address} is an address of this node"));
-        }
-        if setup.interfaces.is_empty() {
-            problems.push("interface: at least one is needed to reach the peer".to_owned());
-        }
+}
+
+/// The peer is somebody else, and can be reached.
+fn check_peer(
+    peer: &Peer,
+    name: Option<&NodeName>,
+    interfaces: &BTreeMap<String, Interface>,
+    problems: &mut Vec<String>,
+) {
+    if Some(&peer.name) == name {
+        problems.push(format!("peer.name: {} is the name of this node", peer.name));
     }
-    if setup
-        .credentials
-        .as_ref()
-        .is_some_and(|files| files.entries().iter().any(|(_, file)| *file == "setup.toml"))
-    {
-        problems.push("credentials: setup.toml itself is named as one of the files".to_owned());
+    let is_own = |address: &&IpAddr| interfaces.values().any(|own| own.address.address == **address);
+    for address in peer.addresses.iter().filter(is_own) {
+        problems.push(format!("peer.addresses: {address} is an address of this node"));
+    }
+    if interfaces.is_empty() {
+        problems.push("interface: at least one is needed to reach the peer".to_owned());
     }
 }
 
