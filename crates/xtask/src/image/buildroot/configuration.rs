@@ -114,16 +114,15 @@ fn written(output: &Path, composed: &str) -> anyhow::Result<PathBuf> {
 
 /// The lines of a defconfig, or of a kernel's fragment, that a configuration does not have.
 pub(crate) fn lost(wanted: &str, config: &str) -> Vec<String> {
-    let has = |line: &str| config.lines().any(|known| known.trim() == line);
-    let absent = |line: &str| {
-        // What is not to be set may be out of reach altogether.
-        let set = option(line).map(|name| format!("{name}="));
-        line.ends_with(" is not set")
-            && set.is_some_and(|set| !config.lines().any(|known| known.starts_with(&set)))
+    let survives = |line: &str, name: &str| {
+        let is_there = config.lines().any(|known| known.trim() == line);
+        // An option of the kernel that is not to be set may be out of reach altogether.
+        let is_kernels = name.starts_with("CONFIG_") && line.ends_with(" is not set");
+        let start = format!("{name}=");
+        is_there || (is_kernels && !config.lines().any(|known| known.starts_with(&start)))
     };
-    let lines = wanted.lines().map(str::trim).filter(|line| option(line).is_some());
-    let kernel = |line: &str| option(line).is_some_and(|name| name.starts_with("CONFIG_"));
-    lines.filter(|line| !has(line) && !(kernel(line) && absent(line))).map(str::to_owned).collect()
+    let lines = wanted.lines().map(str::trim).filter_map(|line| Some((line, option(line)?)));
+    lines.filter(|(line, name)| !survives(line, name)).map(|(line, _)| line.to_owned()).collect()
 }
 
 /// The option that a line sets or unsets.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -47,7 +47,7 @@ pub(super) fn run(command: &mut Command, log: &Path) -> anyhow::Result<()> {
         watch.finish();
         return Ok(());
     }
-    Err(watch.failed(log.to_owned()))
+    Err(watch.failed(log))
 }
 
 /// What goes on.
@@ -86,7 +86,7 @@ impl Watch {
         }
     }
 
-    fn failed(self, log: PathBuf) -> anyhow::Error {
+    fn failed(self, log: &Path) -> anyhow::Error {
         self.last.iter().for_each(|line| say(format!("  │ {line}")));
         let package = self.package.map_or_else(|| "Buildroot".to_owned(), |(package, _)| package);
         let what = format!("{package} failed ({}); all of it: {}", self.step, log.display());
