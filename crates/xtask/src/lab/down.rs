@@ -16,7 +16,7 @@ use super::supervisor::Processes;
 use super::topology::{Side, Topology};
 use super::{arguments, network};
 use crate::progress::{Step, say};
-use crate::{Workspace, packages, wait};
+use crate::{Workspace, packages, vm, wait};
 
 /// How long the nodes may take to end orderly (the supervisor's limit and a little).
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -30,8 +30,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// A process cannot be ended, or a namespace or folder not be removed.
 pub fn down(name: &str) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    let topology = Topology::new(name, false)?;
-    remove(&topology, &Files::new(&workspace, &topology))
+    remove(&workspace, &Topology::new(name, false)?)
 }
 
 /// `lab down`.
@@ -41,8 +40,10 @@ pub(super) fn run(wish: &arguments::Down) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As [`down`].
-pub(super) fn remove(topology: &Topology, files: &Files) -> anyhow::Result<()> {
+/// As [`down`]. Machines of the same name use the same namespaces, and end with them.
+pub(crate) fn remove(workspace: &Workspace, topology: &Topology) -> anyhow::Result<()> {
+    vm::end_machines(workspace, topology)?;
+    let files = Files::new(workspace, topology);
     // Without `ip` nothing can have been made.
     let namespaces =
         if packages::is_installed(&packages::IPROUTE2) { network::existing(topology)? } else { Vec::new() };
@@ -82,7 +83,7 @@ fn end_nodes(nodes: &[NodeFiles]) {
 }
 
 /// Kills what is left in the namespaces: phones, and nodes whose supervisor is gone.
-pub(crate) fn kill_rest(namespaces: &[String]) -> anyhow::Result<()> {
+pub(super) fn kill_rest(namespaces: &[String]) -> anyhow::Result<()> {
     let deadline = Instant::now() + KILL_LIMIT;
     loop {
         let mut left = Vec::new();

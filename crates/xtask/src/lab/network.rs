@@ -168,7 +168,7 @@ pub(super) fn set_links(namespace: &str, links: &[&str], up: bool) -> anyhow::Re
 }
 
 /// Those namespaces of the lab that exist.
-pub(crate) fn existing(topology: &Topology) -> anyhow::Result<Vec<String>> {
+pub(super) fn existing(topology: &Topology) -> anyhow::Result<Vec<String>> {
     let listing = process::output(ip().args(["netns", "list"]), IP_LIMIT)?;
     let names: Vec<&str> = listing.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let own = Namespace::ALL.map(|namespace| topology.namespace(namespace));
@@ -182,7 +182,7 @@ pub(super) fn processes(namespace: &str) -> anyhow::Result<Vec<i32>> {
 }
 
 /// Removes a namespace with its links.
-pub(crate) fn delete(namespace: &str) -> anyhow::Result<()> {
+pub(super) fn delete(namespace: &str) -> anyhow::Result<()> {
     process::output(ip().args(["netns", "delete", namespace]), IP_LIMIT).map(drop)
 }
 

@@ -80,7 +80,7 @@ impl Pair {
             step.done();
         }
         let files = Files::new(&workspace, &topology);
-        down::remove(&topology, &files)?;
+        down::remove(&workspace, &topology)?;
         down::remove_folder(&files.failed())?;
         let mut pair = Pair { workspace, topology, files, settle_limit: options.settle_limit, left: false };
         pair.start(options.adjust).inspect_err(|_| pair.keep_logs())?;
@@ -336,7 +336,7 @@ impl Pair {
     /// As [`super::down()`].
     pub fn down(mut self) -> anyhow::Result<()> {
         self.left = true;
-        down::remove(&self.topology, &self.files)
+        down::remove(&self.workspace, &self.topology)
     }
 
     /// The last lines of every log: what a failure needs to be understood.
@@ -375,7 +375,7 @@ impl Drop for Pair {
         if std::thread::panicking() {
             self.keep_logs();
         }
-        if let Err(error) = down::remove(&self.topology, &self.files) {
+        if let Err(error) = down::remove(&self.workspace, &self.topology) {
             say(format!("✗ taking lab {} down: {error:#}", self.topology.name));
         }
     }

@@ -67,6 +67,9 @@ pub struct Up {
     /// Take the image as it was built last
     #[arg(long)]
     pub no_build: bool,
+    /// A power cut loses what the data disk has not flushed, as on a real disk
+    #[arg(long)]
+    pub lose_unflushed: bool,
     /// Put both interfaces of the nodes on one switch (row H12)
     #[arg(long)]
     pub one_switch: bool,

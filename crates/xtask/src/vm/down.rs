@@ -2,10 +2,10 @@
 
 use super::files::Files;
 use super::machine;
-use crate::lab::down::{kill_rest, remove_folder};
-use crate::lab::{Side, Topology, network};
+use crate::Workspace;
+use crate::lab::down::remove_folder;
+use crate::lab::{self, Side, Topology};
 use crate::progress::Step;
-use crate::{Workspace, packages};
 
 /// Ends all machines of the pair `name` and removes what they have written, with whatever runs in its namespaces.
 /// Nothing running is no failure.
@@ -13,25 +13,21 @@ use crate::{Workspace, packages};
 /// # Errors
 /// A process cannot be ended, or a namespace or folder not be removed.
 pub fn down(name: &str) -> anyhow::Result<()> {
-    let workspace = Workspace::find()?;
-    let topology = Topology::new(name, false)?;
-    remove(&topology, &Files::new(&workspace, &topology))
+    remove(&Workspace::find()?, &Topology::new(name, false)?)
 }
 
-/// As [`down`].
-pub(super) fn remove(topology: &Topology, files: &Files) -> anyhow::Result<()> {
-    let running = Side::BOTH.iter().any(|side| machine::pid(&files.machine(*side)).is_some());
-    let namespaces =
-        if packages::is_installed(&packages::IPROUTE2) { network::existing(topology)? } else { Vec::new() };
-    if running || !namespaces.is_empty() {
+/// As [`down`]. The networks are those of the lab of the same name, and go with it.
+pub(super) fn remove(workspace: &Workspace, topology: &Topology) -> anyhow::Result<()> {
+    lab::down::remove(workspace, topology)
+}
+
+/// Ends the machines and removes their files; their namespaces stay.
+pub(crate) fn end_machines(workspace: &Workspace, topology: &Topology) -> anyhow::Result<()> {
+    let files = Files::new(workspace, topology);
+    let machines = Side::BOTH.map(|side| files.machine(side));
+    if machines.iter().any(|machine| machine::pid(machine).is_some()) {
         let step = Step::start(format!("ending machines {}", topology.name));
-        for side in Side::BOTH {
-            machine::power_off(&files.machine(side))?;
-        }
-        kill_rest(&namespaces)?;
-        for namespace in &namespaces {
-            network::delete(namespace)?;
-        }
+        machines.iter().try_for_each(machine::power_off)?;
         step.done();
     }
     remove_folder(files.sockets())?;

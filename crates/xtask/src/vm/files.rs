@@ -91,6 +91,16 @@ impl MachineFiles {
         self.file("data.img")
     }
 
+    /// The data disk as it was at power-on, where unflushed writes are lost with the power.
+    pub(super) fn data_before(&self) -> PathBuf {
+        self.file("data.before.img")
+    }
+
+    /// All writes to the data disk since power-on, likewise.
+    pub(super) fn data_log(&self) -> PathBuf {
+        self.file("data.log")
+    }
+
     /// Setup medium.
     pub(super) fn setup(&self) -> PathBuf {
         self.file("setup.img")

@@ -41,6 +41,7 @@ mod qemu;
 mod setup;
 mod shell;
 mod status;
+mod unflushed;
 
 use std::io::Write;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub use accelerator::Accelerator;
 pub use arguments::{LinkName, LinkState, NAME_DEFAULT, Verb};
 pub use description::{Description, Namespaces, NodeDescription};
 pub use down::down;
+pub(crate) use down::end_machines;
 pub use machine::State;
 pub(crate) use pair::image;
 pub use pair::{Options, Pair};
@@ -104,6 +106,7 @@ fn up(wish: &arguments::Up) -> anyhow::Result<()> {
         rootfs: wish.rootfs,
         build: !wish.no_build,
         one_switch: wish.one_switch,
+        lose_unflushed: wish.lose_unflushed,
         commission: wish.what == arguments::What::Pair,
         ..Options::default()
     };

@@ -18,7 +18,7 @@ use super::plan::Plan;
 use super::qemu::{Machine, Network};
 use super::shell::{Outcome, Shell, quote};
 use super::status::{self, Status};
-use super::{down, machine, monitor, setup};
+use super::{down, machine, monitor, setup, unflushed};
 use crate::failure::failure;
 use crate::image::{self, Image, Rootfs};
 use crate::lab::node::write;
@@ -29,12 +29,14 @@ use crate::{Workspace, packages, wait};
 
 /// How long a machine may take from power-on until its root shell answers, on two busy processors that translate.
 const BOOT_LIMIT: Duration = Duration::from_secs(240);
-/// How long the store of a node that has booted may take until it accepts the first configuration.
-const CONFIGURATION_LIMIT: Duration = Duration::from_secs(90);
+/// How long the daemons of a node may take to start once its root shell answers, on two busy processors.
+const START_LIMIT: Duration = Duration::from_secs(180);
+/// How long the store of a node whose daemons have started may take until it accepts the first configuration.
+const CONFIGURATION_LIMIT: Duration = Duration::from_secs(60);
 /// No command of `tandemctl` takes longer in a machine.
 const TANDEMCTL_LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at something awaited: each costs the machines time.
-const LOOK: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_secs(1);
 /// How long to wait for a root shell without a look at the machine.
 const HOPE: Duration = Duration::from_secs(2);
 /// What a kernel says that will never have a root shell.
@@ -55,6 +57,8 @@ pub struct Options {
     pub one_switch: bool,
     /// With a setup medium in each machine, and the sample configuration in force; else as from the factory
     pub commission: bool,
+    /// A power cut loses what the disk has not flushed, as on a real disk
+    pub lose_unflushed: bool,
     /// How long the pair may take until it is settled, once it has booted
     pub settle_limit: Duration,
     /// Changes the sample configuration before it is applied
@@ -69,6 +73,7 @@ impl Default for Options {
             build: true,
             one_switch: false,
             commission: true,
+            lose_unflushed: false,
             settle_limit: Duration::from_secs(120),
             adjust: |_| {},
         }
@@ -83,6 +88,7 @@ pub(super) struct State {
     pub(super) image: Image,
     pub(super) network: Network,
     pub(super) accelerator: Accelerator,
+    pub(super) lose_unflushed: bool,
     pub(super) settle_limit: Duration,
     pub(super) boot_s: Option<f64>,
     pub(super) nodes_boot_s: BTreeMap<Side, f64>,
@@ -110,13 +116,14 @@ impl Pair {
         let workspace = Workspace::find()?;
         let image = image(&workspace, options)?;
         let files = Files::new(&workspace, &topology);
-        down::remove(&topology, &files)?;
+        down::remove(&workspace, &topology)?;
         lab::down::remove_folder(&files.failed())?;
         let state = State {
             topology,
             image,
             network: if nix::unistd::geteuid().is_root() { Network::Taps } else { Network::Sockets },
             accelerator: accelerator::find(&workspace)?,
+            lose_unflushed: options.lose_unflushed,
             settle_limit: options.settle_limit,
             boot_s: None,
             nodes_boot_s: BTreeMap::new(),
@@ -222,6 +229,9 @@ impl Pair {
 
     fn apply_configuration(&self, text: &str) -> anyhow::Result<()> {
         const PATH: &str = "/run/sample.toml";
+        // It waits inside: a question every second would take the processor from what is awaited. Whatever has failed,
+        // the store may do.
+        self.outcome(Side::A, "systemctl is-system-running --wait", START_LIMIT)?;
         self.put(Side::A, PATH, text.as_bytes())?;
         // Named, so that trying again is no second change.
         let apply = [
@@ -340,13 +350,25 @@ impl Pair {
         self.files.machine(side).console_log()
     }
 
-    /// Takes the power from a machine: QEMU is killed. What the machine has not written to its disk is lost, nobody
-    /// says good-bye.
+    /// Takes the power from a machine: QEMU is killed, and nobody says good-bye. With [`Options::lose_unflushed`] the
+    /// disk then is what a real one would be: a random part of what it had not flushed is lost.
     ///
     /// # Errors
-    /// The process cannot be killed.
+    /// The process cannot be killed, or the disk not be made.
     pub fn power_off(&self, side: Side) -> anyhow::Result<()> {
-        machine::power_off(&self.files.machine(side))
+        let files = self.files.machine(side);
+        let was_on = machine::pid(&files).is_some();
+        machine::power_off(&files)?;
+        if was_on && self.state.lose_unflushed {
+            let seed = u64::from_le_bytes(lab::secrets::octets()?);
+            let loss = unflushed::lose(&files, seed)
+                .with_context(|| format!("making the disk of machine {side} after its power cut"))?;
+            say(format!(
+                "disk of {side}: of {} writes {} were not flushed, {} of them are lost (seed {seed})",
+                loss.writes, loss.unflushed, loss.lost
+            ));
+        }
+        Ok(())
     }
 
     /// Gives a machine power: it boots from the disks that it had. Returns at once; see [`Pair::await_booted`] and
@@ -367,7 +389,11 @@ impl Pair {
             peer_files: &peer_files,
             network: self.state.network,
             accelerator: self.state.accelerator,
+            logs_writes: self.state.lose_unflushed,
         };
+        if self.state.lose_unflushed && machine::pid(&files).is_none() {
+            unflushed::prepare(&files)?;
+        }
         machine::power_on(&machine, &self.state.topology)
     }
 
@@ -405,9 +431,13 @@ impl Pair {
         if self.state.network == Network::Taps {
             network::set_silent(&self.state.topology, side, link, state == LinkState::Silent)?;
         } else if state == LinkState::Silent {
+            let name = &self.state.topology.name;
             return Err(failure(
                 "without root there is no switch to take a link from",
-                "cargo xtask vm link … down",
+                format!(
+                    "pull the cable: cargo xtask vm link {side} {} down --name {name}",
+                    link.trim_end_matches('0')
+                ),
             ));
         }
         let up = state != LinkState::Down;
@@ -495,7 +525,7 @@ impl Pair {
     /// As [`super::down()`].
     pub fn down(mut self) -> anyhow::Result<()> {
         self.left = true;
-        down::remove(&self.state.topology, &self.files)
+        down::remove(&self.workspace, &self.state.topology)
     }
 
     fn console_ends(&self) -> String {
@@ -539,7 +569,7 @@ impl Drop for Pair {
         if std::thread::panicking() {
             self.keep_logs();
         }
-        if let Err(error) = down::remove(&self.state.topology, &self.files) {
+        if let Err(error) = down::remove(&self.workspace, &self.state.topology) {
             say(format!("✗ taking machines {} down: {error:#}", self.state.topology.name));
         }
     }

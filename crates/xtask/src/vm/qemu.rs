@@ -47,6 +47,8 @@ pub(super) struct Machine<'a> {
     pub(super) peer_files: &'a MachineFiles,
     pub(super) network: Network,
     pub(super) accelerator: Accelerator,
+    /// Log the writes to the data disk
+    pub(super) logs_writes: bool,
 }
 
 /// Words of a command line.
@@ -62,6 +64,12 @@ impl Words {
     fn path(&mut self, option: &str, value: &str, path: &Path) {
         self.add(option, format!("{value}{}", path.to_string_lossy().replace(',', ",,")));
     }
+}
+
+/// A disk of raw octets.
+fn disk(words: &mut Words, name: &str, options: &str, path: &Path) {
+    words.path("-drive", &format!("if=none,id={name},format=raw,{options},file="), path);
+    words.add("-device", format!("virtio-blk-pci,drive={name},serial={name}"));
 }
 
 impl Machine<'_> {
@@ -109,16 +117,36 @@ impl Machine<'_> {
     /// Their order is their name in the machine. The page cache of this machine outlives QEMU, and a flush of the guest
     /// goes through to the disk below.
     fn disks(&self, words: &mut Words) {
-        let mut disk = |name: &str, options: &str, path: &Path| {
-            words.path("-drive", &format!("if=none,id={name},format=raw,{options},file="), path);
-            words.add("-device", format!("virtio-blk-pci,drive={name},serial={name}"));
-        };
-        disk("root", "readonly=on", &self.image.root);
-        disk("data", "cache=writeback,discard=unmap", &self.files.data());
+        disk(words, "root", "readonly=on", &self.image.root);
+        if self.logs_writes {
+            self.logged_disk(words);
+        } else {
+            disk(words, "data", "cache=writeback,discard=unmap", &self.files.data());
+        }
         let setup = self.files.setup();
         if setup.exists() {
-            disk("setup", "readonly=on", &setup);
+            disk(words, "setup", "readonly=on", &setup);
         }
+    }
+
+    /// The data disk with a log of its writes (`super::unflushed` says why). Merged requests could have more pieces than
+    /// the log can take with its own, and would fail.
+    fn logged_disk(&self, words: &mut Words) {
+        let path = |path: &Path| path.to_string_lossy().replace(',', ",,");
+        words.add(
+            "-blockdev",
+            format!(
+                "driver=blklogwrites,node-name=data,log-sector-size={},file.driver=file,file.filename={},\
+                 log.driver=file,log.filename={}",
+                super::unflushed::SECTOR_BYTES,
+                path(&self.files.data()),
+                path(&self.files.data_log())
+            ),
+        );
+        words.add(
+            "-device",
+            "virtio-blk-pci,drive=data,serial=data,discard=off,write-zeroes=off,request-merging=off",
+        );
     }
 
     fn links(&self, words: &mut Words) {
@@ -192,6 +220,7 @@ mod tests {
             peer_files: &files.machine(Side::A),
             network,
             accelerator: Accelerator::Tcg,
+            logs_writes: false,
         };
         let words = machine.arguments();
         words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
