@@ -1,7 +1,6 @@
 //! The daemons as the screen sees them: each wish is a task of its own with a time limit, so that a daemon that hangs
 //! delays neither a key nor the news of the others.
 
-use std::fmt::Display;
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -224,7 +223,7 @@ fn words(error: &zbus::Error) -> String {
     }
 }
 
-fn chain(error: &(impl std::error::Error + Display)) -> String {
+fn chain(error: &impl std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

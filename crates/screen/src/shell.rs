@@ -172,6 +172,9 @@ impl Shell {
     /// newest state, not each one in between.
     fn draw(&mut self) {
         let Ok(room) = self.frames.try_reserve() else { return };
+        if !self.state.take_changed() && self.shown.is_some() {
+            return;
+        }
         let wanted = view::draw(&self.state);
         let text = encode(self.kind, self.shown.as_ref(), &wanted);
         if !text.is_empty() {

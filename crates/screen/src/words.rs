@@ -23,6 +23,12 @@ impl Clock {
         self.now.to_zoned(self.zone.clone()).strftime("%a %d %b %Y  %H:%M").to_string()
     }
 
+    /// Changes when [`Clock::title`] does, the time zone apart.
+    #[must_use]
+    pub fn minute(&self) -> i64 {
+        self.now.as_second().div_euclid(60)
+    }
+
     /// A UTC time (RFC 3339) as local time: `02:41` today, `21 Nov 23:10` on another day. `None`: it is no time.
     #[must_use]
     pub fn point(&self, utc: &str) -> Option<String> {

@@ -83,9 +83,9 @@ fn by_role(sample: &Sample, cluster: &ClusterStatus, clock: &Clock) -> Headline 
     let since = clock.point(&cluster.role_since).map(|point| format!(" since {point}")).unwrap_or_default();
     match cluster.role.as_str() {
         "active" if is_single => {
-            Headline::new(Mood::Good, format!("SINGLE BOX: serves calls{since}"), "There is no other box.")
+            served(sample, "SINGLE BOX", &since, "There is no other box.".to_owned(), Mood::Good)
         }
-        "active" => active(&since, peer),
+        "active" => active(sample, &since, peer),
         "standby" if is_single => {
             Headline::new(Mood::Attention, "SINGLE BOX: does not serve", reason(cluster))
         }
@@ -101,20 +101,30 @@ fn by_role(sample: &Sample, cluster: &ClusterStatus, clock: &Clock) -> Headline 
     }
 }
 
-fn active(since: &str, peer: Option<&NodeStatus>) -> Headline {
-    let text = format!("ACTIVE: serves calls{since}");
-    match peer {
-        Some(peer) if pair::is_heard(peer) => Headline::new(
-            Mood::Good,
-            text,
-            format!("Box {} takes over if this one fails.", clean(&peer.name)),
-        ),
-        Some(peer) => Headline::new(
-            Mood::Attention,
-            text,
-            format!("Nobody takes over if this box fails: box {} is not heard.", clean(&peer.name)),
-        ),
-        None => Headline::new(Mood::Good, text, ""),
+fn active(sample: &Sample, since: &str, peer: Option<&NodeStatus>) -> Headline {
+    let (mood, detail) = match peer {
+        Some(peer) if pair::is_heard(peer) => {
+            (Mood::Good, format!("Box {} takes over if this one fails.", clean(&peer.name)))
+        }
+        Some(peer) => {
+            let name = clean(&peer.name);
+            (Mood::Attention, format!("Nobody takes over if this box fails: box {name} is not heard."))
+        }
+        None => (Mood::Good, String::new()),
+    };
+    served(sample, "ACTIVE", since, detail, mood)
+}
+
+/// This box has the service: it serves calls if its telephone daemon does.
+fn served(sample: &Sample, role: &str, since: &str, detail: String, mood: Mood) -> Headline {
+    match sample.pbx {
+        Answer::Here(_) | Answer::NotAsked => {
+            Headline::new(mood, format!("{role}: serves calls{since}"), detail)
+        }
+        Answer::Absent | Answer::Silent | Answer::Refused(_) => {
+            let text = format!("{role}, BUT NO CALLS: the telephone daemon does not answer");
+            Headline::new(Mood::Bad, text, detail)
+        }
     }
 }
 

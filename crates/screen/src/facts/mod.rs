@@ -65,6 +65,8 @@ pub struct Facts {
     pub links: Vec<LinkFacts>,
     /// Router towards everything else; empty when none
     pub gateway: String,
+    /// The network may be set here, since no configuration is in force; `None` while the store does not say
+    pub may_set_network: Option<bool>,
     /// What a person should do something about, worst first
     pub problems: Vec<String>,
     /// What has happened to the pair, newest first
@@ -84,6 +86,7 @@ impl Facts {
             steps: headline::steps(sample),
             links: links::links(sample),
             gateway: clean(sample.host.here().map_or("", |host| host.gateway.as_str())),
+            may_set_network: sample.is_configured().map(|is_configured| !is_configured),
             problems: problems::problems(sample),
             events: events(sample, clock),
         }
@@ -107,11 +110,11 @@ fn serial_number(sample: &Sample) -> &str {
 
 fn software(sample: &Sample) -> String {
     let Some(host) = sample.host.here() else {
-        return format!("Tandem {}, root file system {UNKNOWN}", env!("CARGO_PKG_VERSION"));
+        return format!("Tandem {}", env!("CARGO_PKG_VERSION"));
     };
     let variant = if host.variant == "debug" { ", DEBUG IMAGE" } else { "" };
     let text = format!(
-        "Tandem {}, root file system {}{variant}, on for {}",
+        "Tandem {}, root file system {}{variant}, up {}",
         host.version,
         host.rootfs,
         duration(host.uptime_s)

@@ -24,10 +24,10 @@ pub use pager::Pager;
 
 /// How often the daemons are asked for their state while somebody is at the screen, in milliseconds.
 const POLL_PERIOD_MS: u64 = 1_000;
-/// How often when nobody has pressed a key for [`ATTENDED_MS`].
-const POLL_PERIOD_UNATTENDED_MS: u64 = 3_000;
+/// How often when nobody has pressed a key for [`ATTENDED_MS`]; a change of role is shown at once all the same.
+const POLL_PERIOD_UNATTENDED_MS: u64 = 10_000;
 /// A key says for this long that somebody is there.
-const ATTENDED_MS: u64 = 60_000;
+const ATTENDED_MS: u64 = 300_000;
 /// How often a log that is followed is asked for, in milliseconds.
 const LOGS_PERIOD_MS: u64 = 2_000;
 /// Without a key for this long, the first page comes back: it is what the next person wants to see.
@@ -141,6 +141,8 @@ pub struct State {
     key_ms: u64,
     poll_due_ms: u64,
     is_polling: bool,
+    /// The picture may differ from the one before
+    is_changed: bool,
     asks: VecDeque<Ask>,
 }
 
@@ -165,6 +167,7 @@ impl State {
             key_ms: 0,
             poll_due_ms: 0,
             is_polling: false,
+            is_changed: true,
             asks: VecDeque::new(),
         };
         state.fit();
@@ -174,11 +177,15 @@ impl State {
     /// Takes one input; wishes that follow from it wait for [`State::poll_ask`].
     pub fn handle_input(&mut self, input: Input) {
         match input {
-            Input::Key(key) => self.press(key),
+            Input::Key(key) => {
+                self.is_changed = true;
+                self.press(key);
+            }
             Input::News(news) => self.hear(news),
             Input::Tick { now, zone, elapsed_ms } => self.tick(now, zone, elapsed_ms),
             Input::Changed => self.poll_due_ms = 0,
             Input::Size(size) => {
+                self.is_changed = true;
                 self.size = size;
                 self.fit();
             }
@@ -191,10 +198,9 @@ impl State {
         self.asks.pop_front()
     }
 
-    /// The network may be set here: no configuration is in force. `None` while the store does not say.
-    #[must_use]
-    pub fn may_set_network(&self) -> Option<bool> {
-        self.sample.is_configured().map(|is_configured| !is_configured)
+    /// The picture may differ from the one that was drawn when this was last asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.is_changed)
     }
 
     /// The line echoes what is written to it, so its keys are not heeded.
@@ -204,6 +210,8 @@ impl State {
     }
 
     fn tick(&mut self, now: Timestamp, zone: TimeZone, elapsed_ms: u64) {
+        let before = (self.clock.minute(), self.page, self.question.is_some(), self.is_locked());
+        self.is_changed |= self.clock.zone != zone;
         self.clock = Clock { now, zone };
         self.elapsed_ms = elapsed_ms;
         if self.question.as_ref().is_some_and(|question| question.is_stale(elapsed_ms)) {
@@ -212,6 +220,8 @@ impl State {
         if elapsed_ms.saturating_sub(self.key_ms) >= RETURN_MS && self.network.form.is_none() {
             self.page = Page::Status;
         }
+        let after = (self.clock.minute(), self.page, self.question.is_some(), self.is_locked());
+        self.is_changed |= before != after;
     }
 
     fn ask_what_is_due(&mut self) {
@@ -232,16 +242,26 @@ impl State {
             News::State(sample) => {
                 self.is_polling = false;
                 self.sample = *sample;
-                self.facts = Facts::of(&self.sample, &self.clock);
-                self.network.adapt(&self.facts, self.may_set_network() == Some(true));
+                let facts = Facts::of(&self.sample, &self.clock);
+                if facts == self.facts {
+                    return;
+                }
+                self.is_changed = true;
+                self.facts = facts;
+                self.network.adapt(&self.facts);
                 self.list_events();
             }
-            News::Logs { unit, outcome } => self.logs.take(unit, outcome),
+            News::Logs { unit, outcome } => {
+                self.is_changed = true;
+                self.logs.take(unit, outcome);
+            }
             News::NetworkSet(outcome) => {
+                self.is_changed = true;
                 self.network.take(outcome);
                 self.poll_due_ms = 0;
             }
             News::Ends(outcome) => {
+                self.is_changed = true;
                 if let (Some(question), Err(words)) = (&mut self.question, outcome) {
                     question.phase = Phase::Failed(clean(&words));
                 }
@@ -287,8 +307,7 @@ impl State {
         match self.page {
             Page::Status => {}
             Page::Network => {
-                let is_open = self.may_set_network() == Some(true);
-                self.asks.extend(self.network.press(key, &self.facts, is_open));
+                self.asks.extend(self.network.press(key, &self.facts));
             }
             Page::Logs => self.logs.press(key),
             Page::Events => match key {

@@ -40,15 +40,15 @@ pub struct Form {
 }
 
 impl NetworkPage {
-    /// Does what a key means here; `is_open`: the network may be set. `None` in the outer option: it means nothing.
-    pub(super) fn press(&mut self, key: Key, facts: &Facts, is_open: bool) -> Option<Ask> {
+    /// Does what a key means here.
+    pub(super) fn press(&mut self, key: Key, facts: &Facts) -> Option<Ask> {
         if self.form.is_some() {
             return self.type_into_form(key, facts);
         }
         match key {
             Key::Up => self.selected = self.selected.saturating_sub(1),
             Key::Down => self.selected = (self.selected + 1).min(facts.links.len().saturating_sub(1)),
-            Key::Enter if is_open => {
+            Key::Enter if facts.may_set_network == Some(true) => {
                 let link = facts.links.get(self.selected)?;
                 self.message = None;
                 self.form = Some(Form {
@@ -78,9 +78,9 @@ impl NetworkPage {
     }
 
     /// A configuration has come into force, or the links have changed.
-    pub(super) fn adapt(&mut self, facts: &Facts, is_open: bool) {
+    pub(super) fn adapt(&mut self, facts: &Facts) {
         self.selected = self.selected.min(facts.links.len().saturating_sub(1));
-        if !is_open && self.form.as_ref().is_some_and(|form| !form.is_sent) {
+        if facts.may_set_network != Some(true) && self.form.as_ref().is_some_and(|form| !form.is_sent) {
             self.form = None;
         }
     }
@@ -175,23 +175,24 @@ mod tests {
             addresses: vec![address.to_owned()],
             resource: String::new(),
         };
-        Facts { links: vec![link("lan0", "10.20.0.1/24"), link("sync0", "10.30.0.1/24")], ..Facts::default() }
+        let links = vec![link("lan0", "10.20.0.1/24"), link("sync0", "10.30.0.1/24")];
+        Facts { links, may_set_network: Some(true), ..Facts::default() }
     }
 
     /// Opens the form of the first link and types both fields anew.
     fn typed(address: &str, gateway: &str) -> (NetworkPage, Option<Ask>) {
         let facts = facts();
         let mut page = NetworkPage::default();
-        page.press(Key::Enter, &facts, true);
+        page.press(Key::Enter, &facts);
         let mut ask = None;
         for text in [address, gateway] {
             for _ in 0..INPUT_CHARS_MAX {
-                page.press(Key::Backspace, &facts, true);
+                page.press(Key::Backspace, &facts);
             }
             for character in text.chars() {
-                page.press(Key::Char(character), &facts, true);
+                page.press(Key::Char(character), &facts);
             }
-            ask = page.press(Key::Enter, &facts, true);
+            ask = page.press(Key::Enter, &facts);
         }
         (page, ask)
     }
@@ -212,7 +213,7 @@ mod tests {
             gateway: "192.168.1.1".to_owned(),
         };
         assert_eq!(ask, Some(wanted));
-        assert_eq!(page.press(Key::Enter, &facts(), true), None, "it is on its way");
+        assert_eq!(page.press(Key::Enter, &facts()), None, "it is on its way");
         page.take(Ok(()));
         assert_eq!(page.form, None);
         assert_eq!(page.message, Some((Mood::Good, "lan0 now has 192.168.1.10/24.".to_owned())));
@@ -249,18 +250,19 @@ mod tests {
         page.take(Err("the disk is full".to_owned()));
         assert_eq!(page.message, Some((Mood::Bad, "the disk is full".to_owned())));
         assert!(page.form.as_ref().is_some_and(|form| !form.is_sent));
-        assert!(page.press(Key::Enter, &facts(), true).is_some(), "once more");
+        assert!(page.press(Key::Enter, &facts()).is_some(), "once more");
     }
 
     /// A configuration that comes into force closes the form: the network is its business then.
     #[test]
     fn a_configuration_closes_the_form() {
+        let configured = Facts { may_set_network: Some(false), ..facts() };
         let mut page = NetworkPage::default();
-        page.press(Key::Enter, &facts(), false);
+        page.press(Key::Enter, &configured);
         assert_eq!(page.form, None);
-        page.press(Key::Enter, &facts(), true);
+        page.press(Key::Enter, &facts());
         assert!(page.form.is_some());
-        page.adapt(&facts(), false);
+        page.adapt(&configured);
         assert_eq!(page.form, None);
     }
 
@@ -268,9 +270,9 @@ mod tests {
     #[test]
     fn input_is_bounded() {
         let mut page = NetworkPage::default();
-        page.press(Key::Enter, &facts(), true);
+        page.press(Key::Enter, &facts());
         for character in "xyz".chars().chain(std::iter::repeat_n('1', 2 * INPUT_CHARS_MAX)) {
-            page.press(Key::Char(character), &facts(), true);
+            page.press(Key::Char(character), &facts());
         }
         let input = &page.form.expect("open").inputs[0];
         assert!(input.len() == INPUT_CHARS_MAX && !input.contains('x'), "{input}");

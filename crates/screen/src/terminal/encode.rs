@@ -5,6 +5,7 @@
 //! UTF-8 mode. A colour never says anything alone: a terminal without colours shows the same text.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
@@ -49,6 +50,9 @@ impl Kind {
 /// Empties the whole terminal.
 pub const CLEAR: &str = "\x1b[0m\x1b[2J";
 
+/// Unchanged characters between two changed ones that are written again: an address is no shorter.
+const GAP_COLUMNS_MAX: u16 = 7;
+
 /// Leaves the terminal to whoever comes next: empty, wrapping, cursor shown.
 pub const CLOSING: &str = "\x1b[0m\x1b[2J\x1b[H\x1b[?7h\x1b[?25h";
 
@@ -59,6 +63,9 @@ pub fn encode(kind: Kind, shown: Option<&Buffer>, wanted: &Buffer) -> String {
     match shown {
         Some(shown) if shown.area == wanted.area => {
             for (x, y, cell) in shown.diff(wanted) {
+                for between in encoder.gap_before(x, y) {
+                    encoder.put(between, y, &wanted[(between, y)]);
+                }
                 encoder.put(x, y, cell);
             }
         }
@@ -86,6 +93,14 @@ struct Encoder {
 }
 
 impl Encoder {
+    /// The columns between the cursor and this place, if it is cheaper to write them than to address the place.
+    fn gap_before(&self, x: u16, y: u16) -> Range<u16> {
+        match self.at {
+            Some((from, row)) if row == y && from < x && x - from <= GAP_COLUMNS_MAX => from..x,
+            _ => x..x,
+        }
+    }
+
     fn put(&mut self, x: u16, y: u16, cell: &Cell) {
         if self.at != Some((x, y)) {
             self.push(format_args!("\x1b[{};{}H", y + 1, x + 1));
@@ -194,6 +209,14 @@ mod tests {
         assert_eq!(encode(Kind::Serial, Some(&before), &before), "");
         let after = buffer("axc", Style::new());
         assert_eq!(encode(Kind::Serial, Some(&before), &after), "\x1b[1;2H\x1b[0mx\x1b[0m");
+    }
+
+    /// A slow line: a character between two changed ones is written, since an address takes six octets or more.
+    #[test]
+    fn small_gaps_are_written() {
+        let before = buffer("abc", Style::new());
+        let after = buffer("xbz", Style::new());
+        assert_eq!(encode(Kind::Serial, Some(&before), &after), "\x1b[1;1H\x1b[0mxbz\x1b[0m");
     }
 
     /// Whatever was scribbled over the screen goes away: a whole frame addresses each row and writes each cell.

@@ -14,7 +14,7 @@ const INPUT_COLUMNS: usize = 44;
 
 pub(super) fn draw(state: &State, sheet: &mut Sheet<'_>) {
     let page = &state.network;
-    let is_open = state.may_set_network() == Some(true);
+    let is_open = state.facts.may_set_network == Some(true);
     for (index, link) in state.facts.links.iter().enumerate() {
         let is_chosen = is_open && page.form.is_none() && index == page.selected;
         let style = if is_chosen { Style::new().bold().reversed() } else { Style::new().bold() };
@@ -48,7 +48,7 @@ pub(super) fn draw(state: &State, sheet: &mut Sheet<'_>) {
 }
 
 fn hint(state: &State, sheet: &mut Sheet<'_>) {
-    let hint = match state.may_set_network() {
+    let hint = match state.facts.may_set_network {
         Some(true) => "Up and Down choose a link, Enter sets its address and the gateway.",
         Some(false) => {
             "The network is part of the configuration in force. It is changed there: `tandemctl config export`, edit, \

@@ -10,12 +10,8 @@ use crate::words::cut;
 
 pub(super) fn logs(state: &State, sheet: &mut Sheet<'_>) {
     let page = &state.logs;
-    let mode = if page.is_following { "following" } else { "held, End follows again" };
-    let heading = format!(
-        "Unit: {} ({mode})  {}   Tab other unit, Up/Down/PgUp/PgDn scroll",
-        page.unit_name(),
-        page.pager.place()
-    );
+    let hint = if page.is_following { "Tab: other unit, Up: back" } else { "held, End: follow again" };
+    let heading = format!("Log of {}  {}  ({hint})", page.unit_name(), page.pager.place());
     sheet.line(Span::styled(cut(&heading, sheet.width()), Style::new().bold()));
     if let Some(failure) = &page.failure {
         let words = format!("No newer lines: {failure}");

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{LABEL_COLUMNS, Sheet, label_span, style_of};
+use super::{LABEL_COLUMNS, Sheet, style_of};
 use crate::facts::{Facts, LinkFacts, Mood};
 use crate::state::State;
 use crate::words::{cut, wrap};
@@ -48,7 +48,8 @@ fn steps(facts: &Facts, sheet: &mut Sheet<'_>) {
 fn serial_number(facts: &Facts, sheet: &mut Sheet<'_>) {
     let number = cut(&facts.serial_number, sheet.width().saturating_sub(LABEL_COLUMNS + 2));
     let number = Span::styled(format!(" {number} "), Style::new().bold().reversed());
-    sheet.line(Line::from(vec![label_span("Serial number"), number]));
+    let label = format!("{:1$}", "Serial number", LABEL_COLUMNS - 1);
+    sheet.line(Line::from(vec![Span::raw(label), number]));
 }
 
 fn links(facts: &Facts, sheet: &mut Sheet<'_>) {
@@ -106,7 +107,9 @@ fn row<'a>(name: &'a str, carrier: &'a str, style: Style, own: &'a str, resource
 
 fn problems(facts: &Facts, sheet: &mut Sheet<'_>) {
     if facts.problems.is_empty() {
-        sheet.row("Problems", "none known", Style::new());
+        // Before the first answer nobody has complained, and nobody could.
+        let words = if facts.name.is_empty() { "not known" } else { "none known" };
+        sheet.row("Problems", words, Style::new());
         return;
     }
     let style = style_of(Mood::Bad);
