@@ -286,3 +286,89 @@ pub fn entries(folder: &Path) -> anyhow::Result<Vec<(String, Kind)>> {
     entries.sort_by(|one, other| one.0.cmp(&other.0));
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder")
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").mode() & 0o7777
+    }
+
+    fn hash(folder: &Path) -> String {
+        let mut hash = Sha256::new();
+        hash_folder(&mut hash, folder).expect("a tree");
+        hex::encode(hash.finalize())
+    }
+
+    /// os-release(5): one assignment a line, and what says more than one word stands in quotes.
+    #[test]
+    fn an_image_says_what_it_is() {
+        let text = os_release("0.1.0", Rootfs::Lab, false);
+        for line in ["ID=tandem", "VERSION_ID=0.1.0", "VARIANT_ID=debug", "TANDEM_ROOTFS=lab"] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        assert!(text.contains("PRETTY_NAME=\"Tandem 0.1.0 (debug)\"\n"));
+        let release = os_release("0.1.0", Rootfs::Buildroot, true);
+        assert!(release.contains("VARIANT_ID=release\n") && release.contains("TANDEM_ROOTFS=buildroot\n"));
+        assert!(!release.contains("debug"), "{release}");
+        for line in release.lines() {
+            let (_, value) = line.split_once('=').expect("an assignment");
+            assert!(!value.contains(' ') || value.starts_with('"'), "{line}");
+        }
+    }
+
+    /// A checkout with a strict umask makes the same image as any other.
+    #[test]
+    fn modes_do_not_depend_on_the_checkout() {
+        let (from, to) = (folder(), folder());
+        write(from.path(), "usr/lib/unit", "[Unit]").expect("a file");
+        write(from.path(), "usr/lib/program", "#!").expect("a file");
+        set_mode(&from.path().join("usr/lib/unit"), 0o660).expect("a mode");
+        set_mode(&from.path().join("usr/lib/program"), 0o4711).expect("a mode");
+        set_mode(&from.path().join("usr"), 0o700).expect("a mode");
+        lay(from.path(), to.path()).expect("two trees");
+        assert_eq!(mode(&to.path().join("usr")), 0o755);
+        assert_eq!(mode(&to.path().join("usr/lib/unit")), 0o644);
+        assert_eq!(mode(&to.path().join("usr/lib/program")), 0o755, "and no setuid");
+    }
+
+    /// An overlay adds to folders and replaces files and links; what a link names stays as it is.
+    #[test]
+    fn an_overlay_goes_over_what_is_there() {
+        let (overlay, root) = (folder(), folder());
+        write(root.path(), "etc/kept", "kept").expect("a file");
+        link(root.path(), "etc/hosts", "kept").expect("a link");
+        write(overlay.path(), "etc/hosts", "ours").expect("a file");
+        link(overlay.path(), "etc/masked", "/dev/null").expect("a link");
+        write(overlay.path(), ABOUT, "about the overlay").expect("a file");
+        lay_overlay(overlay.path(), root.path()).expect("two trees");
+        let read = |name: &str| fs::read_to_string(root.path().join(name)).expect(name);
+        assert_eq!(read("etc/hosts"), "ours");
+        assert_eq!(read("etc/kept"), "kept", "not written through the link");
+        assert_eq!(fs::read_link(root.path().join("etc/masked")).expect("a link"), Path::new("/dev/null"));
+        assert!(!root.path().join(ABOUT).exists());
+    }
+
+    /// The hash that decides whether an image is made anew sees contents, names, programs and links, and nothing else.
+    #[test]
+    fn a_hash_sees_what_the_image_would_show() {
+        let make = |name: &str, text: &str, mode: u32, to: &str| {
+            let folder = folder();
+            write(folder.path(), name, text).expect("a file");
+            set_mode(&folder.path().join(name), mode).expect("a mode");
+            link(folder.path(), "link", to).expect("a link");
+            hash(folder.path())
+        };
+        let plain = make("a/file", "text", 0o644, "x");
+        assert_eq!(plain, make("a/file", "text", 0o600, "x"), "modes that are made even");
+        assert_ne!(plain, make("a/file", "text", 0o755, "x"), "a program");
+        assert_ne!(plain, make("a/file", "test", 0o644, "x"), "its content");
+        assert_ne!(plain, make("a/fi", "letext", 0o644, "x"), "where a name ends");
+        assert_ne!(plain, make("a/file", "text", 0o644, "y"), "the target of a link");
+    }
+}

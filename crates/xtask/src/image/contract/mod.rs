@@ -26,7 +26,7 @@ mod data;
 mod files;
 mod kernel;
 mod listing;
-mod pattern;
+pub(super) mod pattern;
 mod release;
 mod root;
 mod running;

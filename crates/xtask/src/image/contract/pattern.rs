@@ -1,7 +1,7 @@
 //! Patterns of paths and names: `*` stands for any part of one name.
 
 /// Whether `text` fits `pattern`. A `*` does not reach over a `/`.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+pub(in crate::image) fn fits(pattern: &str, text: &str) -> bool {
     let (mut patterns, mut texts) = (pattern.split('/'), text.split('/'));
     loop {
         match (patterns.next(), texts.next()) {

@@ -14,18 +14,21 @@ use super::initrd::Archive;
 use super::modules::Catalogue;
 use super::{program, sources};
 use crate::Workspace;
+use crate::image::contract::pattern;
 use crate::image::tree::{self, Kind};
 use crate::process;
 use crate::progress::{self, Step};
 
 /// Counts when this file makes something else of the same lists.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 /// Digits of a hash in a name: enough for the few that lie beside each other.
 const HASH_DIGITS: usize = 16;
 /// depmod reads some thousand modules.
 const DEPMOD_MAX: Duration = Duration::from_secs(120);
 /// Where the packages of kernel and initrd were taken apart (boot-packages.sh).
 const BOOT: &str = "boot-packages";
+/// What the kernel can, for whoever holds the root against its contract.
+const KERNEL_CONFIGURATION: &str = "usr/lib/tandem/kernel.config";
 /// Names and versions of the packages.
 const PACKAGES: &str = "packages.txt";
 /// The folders of old that are links into /usr.
@@ -154,6 +157,7 @@ impl Making<'_> {
         let kernel = boot.join("boot").join(format!("vmlinuz-{version}"));
         fs::copy(&kernel, self.part.join("vmlinuz"))
             .with_context(|| format!("copying {}", kernel.display()))?;
+        copy(&boot.join("boot").join(format!("config-{version}")), &tree.join(KERNEL_CONFIGURATION))?;
         depmod(&tree, &boot, &version)?;
         let modules = boot.join("lib/modules").join(&version);
         let read = |name: &str| {
@@ -210,10 +214,11 @@ impl Making<'_> {
     fn trim(&self) -> anyhow::Result<()> {
         let tree = self.tree();
         for removal in &self.data.removals.remove {
-            for pattern in &removal.paths {
-                let found = matches(&tree, pattern)?;
-                if found.is_empty() {
-                    progress::say(format!("  nothing fits {pattern} (image/lab/remove.toml)"));
+            for wanted in &removal.paths {
+                let found = matches(&tree, wanted)?;
+                // Some packages are in a debug image only.
+                if found.is_empty() && !self.release {
+                    progress::say(format!("  nothing fits {wanted} (image/lab/remove.toml)"));
                 }
                 for path in found.iter().filter(|path| !stays(path, &removal.keep)) {
                     tree::clear(path)?;
@@ -269,13 +274,13 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The paths in `tree` that fit `pattern`.
-fn matches(tree: &Path, pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
+/// The paths in `tree` that fit the pattern `wanted`; links are not followed.
+fn matches(tree: &Path, wanted: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = vec![tree.to_owned()];
-    for part in pattern.split('/') {
+    for part in wanted.split('/') {
         let mut next = Vec::new();
         for folder in found.iter().filter(|path| path.is_dir() && !path.is_symlink()) {
-            let fitting = tree::entries(folder)?.into_iter().filter(|(name, _)| fits(part, name));
+            let fitting = tree::entries(folder)?.into_iter().filter(|(name, _)| pattern::fits(part, name));
             next.extend(fitting.map(|(name, _)| folder.join(name)));
         }
         found = next;
@@ -286,38 +291,12 @@ fn matches(tree: &Path, pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
 /// The last name of `path` fits one of the patterns in `keep`.
 fn stays(path: &Path, keep: &[String]) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    keep.iter().any(|pattern| fits(pattern, name))
-}
-
-/// `name` fits `pattern`, in which `*` stands for anything.
-fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
-            let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-            ends.into_iter().any(|at| fits(rest, &name[at..]))
-        }),
-    }
+    keep.iter().any(|kept| pattern::fits(kept, name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A star stands for any part of one name, and for nothing.
-    #[test]
-    fn patterns_fit_names() {
-        for (pattern, name) in
-            [("man", "man"), ("*", "a"), ("60-*.rules", "60-block.rules"), ("*.d", "rc1.d")]
-        {
-            assert!(fits(pattern, name), "{pattern} {name}");
-        }
-        for (pattern, name) in
-            [("man", "mandoc"), ("60-*.rules", "61-a.rules"), ("*.d", "rc1.dd"), ("a*b", "a")]
-        {
-            assert!(!fits(pattern, name), "{pattern} {name}");
-        }
-    }
 
     /// A pattern finds what it says, and does not follow a link out of the tree.
     #[test]

@@ -33,7 +33,7 @@ mod sources;
 use base::Base;
 
 /// Counts when this file makes something else of the same inputs.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 /// The time of everything in the image (2025-01-01): two builds of the same inputs are the same file.
 const SOURCE_DATE_EPOCH: &str = "1735689600";
 /// What the first stage of the start is called in the image.
@@ -140,9 +140,7 @@ impl Parts<'_> {
     fn compose(&self, tree: &Path) -> anyhow::Result<()> {
         tree::clear(tree)?;
         tree::lay(&self.base.tree(), tree)?;
-        for overlay in self.overlays() {
-            tree::lay_overlay(&overlay, tree)?;
-        }
+        self.lay_overlays(tree)?;
         tree::lay_programs(&self.programs(), tree)?;
         tree::write_os_release(tree, &self.os_release())?;
         for name in MOUNT_POINTS {
@@ -154,10 +152,20 @@ impl Parts<'_> {
         let mut presets = program::command(tree, "usr/bin/systemctl", "systemctl");
         process::output(presets.arg("--root").arg(tree).arg("preset-all"), TOOL_MAX)
             .context("enabling the units that the presets name")?;
+        // Links that an overlay brings and a preset takes away (default.target) stand as the overlay says.
+        self.lay_overlays(tree)?;
         for name in ["etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/.pwd.lock"] {
             tree::clear(&tree.join(name))?;
         }
+        // Root reads what has no rights at all; whoever builds may be somebody else.
+        for name in ["etc/shadow", "etc/gshadow"] {
+            tree::set_mode(&tree.join(name), 0o600)?;
+        }
         tree::write(tree, "etc/machine-id", "")
+    }
+
+    fn lay_overlays(&self, tree: &Path) -> anyhow::Result<()> {
+        self.overlays().iter().try_for_each(|overlay| tree::lay_overlay(overlay, tree))
     }
 
     /// The programs find their libraries in the tree: those of a newer system would not start.
@@ -204,7 +212,15 @@ fn squash(tree: &Path, root: &Path) -> anyhow::Result<()> {
     tree::clear(&part)?;
     let mut command = Command::new("mksquashfs");
     command.arg(tree).arg(&part).args(COMPRESSION);
-    command.args(["-all-root", "-no-xattrs", "-no-exports", "-noappend", "-quiet", "-no-progress"]);
+    command.args([
+        "-all-root",
+        "-no-xattrs",
+        "-no-exports",
+        "-noappend",
+        "-quiet",
+        "-no-progress",
+        "-exit-on-error",
+    ]);
     command.env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH);
     process::output(&mut command, SQUASH_MAX).context("making the squashfs")?;
     fs::rename(&part, root).with_context(|| format!("renaming {}", part.display()))
