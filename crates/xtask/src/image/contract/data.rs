@@ -200,6 +200,7 @@ pub(super) struct Running {
     pub(super) process: Vec<Process>,
     /// Units that must have a process
     pub(super) running: Vec<String>,
+    pub(super) call: Vec<Call>,
     pub(super) mount: Vec<Mount>,
     pub(super) path: Vec<RunningPath>,
     pub(super) setting: Vec<Setting>,
@@ -259,6 +260,18 @@ pub(super) struct Process {
     #[serde(default)]
     pub(super) debug: bool,
     pub(super) reason: String,
+}
+
+/// A call on the bus, without arguments.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Call {
+    pub(super) user: String,
+    /// Interface, and the name of its owner
+    pub(super) interface: String,
+    pub(super) method: String,
+    /// It gets an answer; else it is refused
+    pub(super) allowed: bool,
 }
 
 /// A mount of a running node.

@@ -12,6 +12,7 @@ use super::data::{Contract, Mount, Running};
 use super::release::{self, DEBUG};
 use super::{Report, Violation};
 
+mod bus;
 mod processes;
 mod sockets;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub(super) fn check(contract: &Contract, shell: Shell<'_>, report: &mut Report) 
     sockets::check(running, &users, &ask(sockets::COMMAND)?, report);
     processes::check(contract, &users, is_debug, &ask(processes::COMMAND)?, report);
     mounts(&running.mount, &ask("cat /proc/self/mounts")?, report);
+    bus::check(running, &ask(&bus::command(running))?, report);
     let touched = ask("touch /usr/.contract 2>&1 && echo WRITTEN; true")?;
     report.hold(!touched.contains("WRITTEN"), || {
         violation("/usr", "can be written", "mount the root read-only")

@@ -56,6 +56,29 @@ net.ipv4.ip_unprivileged_port_start 69
 kernel.panic 5
 net.core.rmem_max 4194304
 ";
+/// What systemd-run and busctl say, in the order of running.toml.
+const CALLS: &str = "== 0
+(ssssbtbttasassas) \"tandem-tdovl\"
+ended 0
+== 1
+Call failed: Access denied
+ended 1
+== 2
+Call failed: Access denied
+ended 1
+== 3
+th 1 4
+ended 0
+== 4
+Call failed: Access denied
+ended 1
+== 5
+Call failed: Access denied
+ended 1
+== 6
+Call failed: Access denied
+ended 1
+";
 const EVERYTHING: &str = "000001ffffffffff";
 const NOTHING: &str = "0000000000000000";
 
@@ -88,6 +111,7 @@ struct Node {
     release: String,
     net: String,
     processes: String,
+    calls: String,
     mounts: String,
     written: &'static str,
     failed: &'static str,
@@ -117,6 +141,7 @@ impl Node {
             release: "ID=tandem\nVARIANT_ID=debug\n".to_owned(),
             net: NET.to_owned(),
             processes: processes.concat(),
+            calls: CALLS.to_owned(),
             mounts: MOUNTS.to_owned(),
             written: "",
             failed: "",
@@ -132,6 +157,7 @@ impl Node {
             "cat /proc/self/mounts" => self.mounts.clone(),
             command if command == sockets::COMMAND => self.net.clone(),
             command if command.starts_with("grep") => self.processes.clone(),
+            command if command.contains("busctl") => self.calls.clone(),
             command if command.starts_with("touch") => self.written.to_owned(),
             command if command.starts_with("systemctl") => self.failed.to_owned(),
             command if command.starts_with("stat") => self.paths.clone(),
@@ -254,4 +280,24 @@ fn wrong_mounts_paths_and_settings_are_found() {
     assert_found(&failed, "/run/tandem/node.toml", "missing");
     assert_found(&failed, "kernel.panic", "Some(\"0\")");
     assert_eq!(failed.len(), 8, "{failed:#?}");
+}
+
+/// DESIGN section 4: access to the bus is by user; what a user may not call is refused, what it needs is not.
+#[test]
+fn wrong_rights_on_the_bus_are_found() {
+    let mut node = Node::sound();
+    node.calls = replaced(&node.calls, "th 1 4\nended 0", "Call failed: Access denied\nended 1");
+    node.calls = replaced(
+        &node.calls,
+        "== 4\nCall failed: Access denied\nended 1",
+        "== 4\nCall failed: it is busy\nended 1",
+    );
+    let failed = node.check().failed;
+    assert_found(
+        &failed,
+        "tandem-pbx",
+        "org.tandem.Store1.Configuration is not answered: Call failed: Access denied",
+    );
+    assert_found(&failed, "tandem-pbx", "org.tandem.Host1.PowerOff is not refused: Call failed: it is busy");
+    assert_eq!(failed.len(), 2, "{failed:#?}");
 }
