@@ -35,7 +35,7 @@ const CHECK_UNCORRECTED: i32 = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// No disk is one, and none may become one
-    #[error("no disk holds the data of a node, none is blank: {found}")]
+    #[error("no disk holds the data of a node, and none may be formatted: {found}")]
     None {
         /// What there is, as `/dev/vda holds …`
         found: String,
@@ -120,25 +120,28 @@ fn find(survey: &mut Survey<'_>, reporter: &mut Reporter) -> Result<Found, DataE
                 ));
             }
         }
+        // One that cannot be read may be the data disk: then a blank one must not take its place.
+        let formattable = |candidate: &Found| survey.unread().is_empty() && may_be_formatted(candidate);
         let chosen = candidates
             .iter()
             .position(|candidate| data(&candidate))
-            .or_else(|| candidates.iter().position(may_be_formatted));
+            .or_else(|| candidates.iter().position(formattable));
         if let Some(index) = chosen {
             return Ok(candidates.swap_remove(index));
         }
         if Instant::now() >= deadline {
-            return Err(DataError::None { found: describe(&candidates) });
+            return Err(DataError::None { found: describe(&candidates, survey) });
         }
         thread::sleep(DISK_LOOK);
     }
 }
 
 /// What the disks hold, for somebody who wonders why none is used.
-fn describe(candidates: &[Found]) -> String {
+fn describe(candidates: &[Found], survey: &Survey<'_>) -> String {
     let holds =
         |candidate: &Found| format!("{} holds {}", candidate.device.path.display(), candidate.content);
-    let disks: Vec<String> = candidates.iter().map(holds).collect();
+    let unread = survey.unread().iter().map(|path| format!("{} cannot be read", path.display()));
+    let disks: Vec<String> = candidates.iter().map(holds).chain(unread).collect();
     if disks.is_empty() { "there is no disk".to_owned() } else { disks.join(", ") }
 }
 

@@ -22,8 +22,6 @@ use super::report::{Console, DONE, Level, REPORT_FILE, Report};
 
 /// The service manager.
 const INIT: &str = "/sbin/init";
-/// This program, wherever it lies.
-const SELF: &str = "/proc/self/exe";
 /// How long everything before the service manager may take: more than the longest repair of a file system.
 const WORK_LIMIT: Duration = Duration::from_secs(300);
 /// How long the same may take without the disks.
@@ -90,14 +88,15 @@ fn is_mount_point(path: &Path) -> bool {
 
 /// Lets a child do the work and waits for its word, not for its end: one that is stuck in the kernel never ends.
 fn work(options: &[&str], limit: Duration) -> Result<(), String> {
-    let mut child = Command::new(SELF)
+    let program = std::env::current_exe().map_err(|error| format!("finding this program: {error}"))?;
+    let mut child = Command::new(&program)
         .args(["--root", "/"])
         .args(options)
         .env("PATH", PROGRAMS)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("starting {SELF}: {error}"))?;
+        .map_err(|error| format!("starting {}: {error}", program.display()))?;
     let words = BufReader::new(child.stdout.take().ok_or("the child has no output")?);
     let (say, heard) = mpsc::channel();
     let listener = move || {

@@ -30,13 +30,14 @@ pub struct Found {
 pub struct Survey<'a> {
     place: &'a Place,
     silent: BTreeSet<PathBuf>,
+    unread: BTreeSet<PathBuf>,
 }
 
 impl<'a> Survey<'a> {
     /// The disks of a place.
     #[must_use]
     pub fn new(place: &'a Place) -> Survey<'a> {
-        Survey { place, silent: BTreeSet::new() }
+        Survey { place, silent: BTreeSet::new(), unread: BTreeSet::new() }
     }
 
     /// Every device that can be read, in the order of their slots.
@@ -45,6 +46,7 @@ impl<'a> Survey<'a> {
     /// The kernel's list cannot be read.
     pub fn look(&mut self, reporter: &mut Reporter) -> io::Result<Vec<Found>> {
         let mut all = Vec::new();
+        self.unread.clone_from(&self.silent);
         for device in devices::list(self.place)? {
             let path = device.path.clone();
             if self.silent.contains(&path) {
@@ -54,14 +56,22 @@ impl<'a> Survey<'a> {
             match limit::within(READ_LIMIT, &format!("reading {}", device.path.display()), read) {
                 Ok(Ok((content, size_bytes))) => all.push(Found { device, content, size_bytes }),
                 Ok(Err(error)) => {
-                    reporter.notice(format!("{} cannot be read: {error}", device.path.display()));
+                    reporter.problem(format!("{} cannot be read: {error}", device.path.display()));
+                    self.unread.insert(device.path);
                 }
                 Err(error) => {
                     reporter.problem(error.to_string());
-                    self.silent.insert(device.path);
+                    self.silent.insert(device.path.clone());
+                    self.unread.insert(device.path);
                 }
             }
         }
         Ok(all)
+    }
+
+    /// The devices that the last look could not read.
+    #[must_use]
+    pub fn unread(&self) -> &BTreeSet<PathBuf> {
+        &self.unread
     }
 }

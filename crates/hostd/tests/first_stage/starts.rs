@@ -5,7 +5,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hostd::prepare::disk::{Edges, SECTOR_BYTES};
+use hostd::prepare::devices::edges;
+use hostd::prepare::disk::{Content, Edges, SECTOR_BYTES};
 use hostd::prepare::report::Report;
 
 use crate::bench::{Bench, DISK_BYTES, Loop, SETUP, run};
@@ -163,6 +164,24 @@ fn a_disk_of_somebody_else_is_left_alone() {
     );
     drop(disk);
     assert_eq!(run("sha256sum", &[file.to_str().unwrap()]), before);
+}
+
+/// A disk that does not answer may be the node's own: a blank one beside it must not take its place.
+#[test]
+#[ignore = "netns tier: needs root"]
+fn beside_a_disk_that_cannot_be_read_nothing_is_formatted() {
+    let mut machine = Machine::new();
+    let file = machine.bench.blank("disk", DISK_BYTES);
+    let disk = Loop::new(&file);
+    let silent = machine.bench.path("silent");
+    run("mkfifo", &[silent.to_str().unwrap()]);
+    machine.disks = vec![silent, disk.path().to_owned()];
+    let start = machine.start("");
+    let [late, none] = start.report.problems.as_slice() else { panic!("{:?}", start.report.problems) };
+    assert!(late.ends_with("silent did not end within 5 s"), "{late}");
+    assert!(none.contains("holds nothing") && none.ends_with("silent cannot be read"), "{none}");
+    drop(disk);
+    assert_eq!(edges(&file).unwrap().content(), Content::Blank);
 }
 
 /// A power cut while the disk was formatted, at its three moments: the next start makes it whole.
