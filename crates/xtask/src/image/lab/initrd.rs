@@ -86,8 +86,7 @@ mod tests {
         let bytes = archive.finish();
         assert_eq!(&bytes[..14], b"07070100000001", "magic and number of the first entry");
         assert_eq!(&bytes[14..22], b"000041ED", "mode of a folder");
-        let second = 112 + "bin\0".len().next_multiple_of(4) - 2;
-        let second = second.next_multiple_of(4);
+        let second = (110 + "bin\0".len()).next_multiple_of(4);
         assert_eq!(&bytes[second..second + 6], b"070701", "the next entry follows the padded name");
         assert_eq!(&bytes[second + 54..second + 62], b"00000005", "bytes of the content");
         let content = (second + 110 + "bin/sh\0".len()).next_multiple_of(4);
