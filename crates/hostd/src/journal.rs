@@ -57,7 +57,8 @@ impl Query {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let fixed = ["--no-pager", "--quiet", "--merge", "--output=short-iso-precise"];
+        // From the newest back: with a beginning given, journalctl of systemd 252 would keep the oldest lines.
+        let fixed = ["--no-pager", "--quiet", "--merge", "--reverse", "--output=short-iso-precise"];
         let mut arguments: Vec<String> = fixed.map(str::to_owned).into();
         arguments.push(format!("--lines={}", self.lines));
         if self.since_s > 0 {
@@ -68,7 +69,7 @@ impl Query {
     }
 }
 
-/// Runs the query.
+/// Runs the query; the entries come oldest first.
 ///
 /// # Errors
 /// There is no `journalctl`, it fails, or it takes longer than [`PATIENCE`].
@@ -97,14 +98,26 @@ async fn run(query: &Query) -> anyhow::Result<Vec<u8>> {
     if text.len() >= OCTETS_MAX {
         // It may still want to write: it ends with `child`.
         cut_to_lines(&mut text);
-        return Ok(text);
+        return Ok(oldest_first(&text));
     }
     let status = child.wait().await.context("waiting for journalctl")?;
     // With `--quiet` an empty journal is no complaint, but older versions leave with 1 when nothing matches.
     if !status.success() && !complaint.is_empty() {
         bail!("journalctl: {}", String::from_utf8_lossy(&complaint).trim());
     }
-    Ok(text)
+    Ok(oldest_first(&text))
+}
+
+/// Turns the order of the entries round. A line that begins with a space goes on with the entry before.
+fn oldest_first(text: &[u8]) -> Vec<u8> {
+    let mut turned = Vec::with_capacity(text.len());
+    let mut end = text.len();
+    let starts = (0..text.len()).rev().filter(|at| *at == 0 || (text[at - 1] == b'\n' && text[*at] != b' '));
+    for start in starts {
+        turned.extend_from_slice(&text[start..end]);
+        end = start;
+    }
+    turned
 }
 
 /// Ends the text with its last whole line.
@@ -175,6 +188,14 @@ mod tests {
             arguments[arguments.len() - 4..],
             ["_SYSTEMD_UNIT=pbxd.service", "+", "_PID=1", "UNIT=pbxd.service"]
         );
+    }
+
+    /// The newest entries are asked for first and shown last; an entry of several lines stays together.
+    #[test]
+    fn entries_are_turned_round() {
+        let text = b"3 new\n2 middle\n  goes on\n\n1 old\n";
+        assert_eq!(oldest_first(text), b"1 old\n\n2 middle\n  goes on\n3 new\n");
+        assert_eq!(oldest_first(b""), b"");
     }
 
     /// A text that is cut ends with a whole line.

@@ -181,9 +181,7 @@ fn state_logs_and_end_are_served() {
     let logs = node.ask(async |host| host.logs("pbxd", 3_600, 7).await).unwrap();
     let text = daemon::memfd::read(std::os::fd::OwnedFd::from(logs), 1 << 20).unwrap();
     let text = String::from_utf8(text).unwrap();
-    for argument in
-        ["--lines=7", "--since=-3600s", "_SYSTEMD_UNIT=pbxd.service", "--output=short-iso-precise"]
-    {
+    for argument in ["--lines=7", "--since=-3600s", "_SYSTEMD_UNIT=pbxd.service", "--reverse"] {
         assert!(text.contains(&format!("argument {argument}\n")), "{argument} is missing in\n{text}");
     }
     let refusal = node.ask(async |host| host.logs("sshd", 0, 7).await).expect_err("no unit of ours");

@@ -124,7 +124,7 @@ fn people(status: &HostStatus) -> String {
     let mut say = |name: &str, value: String| table.row([name.to_owned(), value]);
     say("node", status.name.clone());
     say("serial number", status.serial_number.clone());
-    let image = [&status.rootfs, &status.variant].map(|word| word.as_str()).join(" ");
+    let image = [status.rootfs.as_str(), &status.variant].join(" ");
     say("version", format!("{} {}", status.version, image.trim()).trim().to_owned());
     say("commissioned", yes_no(status.commissioned));
     let uptime = Duration::from_secs(status.uptime_s).as_millis();
@@ -179,6 +179,7 @@ mod tests {
             node: "a".to_owned(),
             role: role.to_owned(),
             reason: String::new(),
+            role_since: String::new(),
             active_node: active.to_owned(),
             epoch: 1,
             lease_remaining_ms: 0,

@@ -69,8 +69,9 @@ pub trait Host {
     /// is in force: afterwards the network is part of the configuration. Kept over a reboot.
     fn set_network(&self, link: &str, address: &str, gateway: &str) -> zbus::Result<()>;
 
-    /// Entries of the journal as text in a sealed memfd, oldest first: of `unit` (empty: all of Tandem's units), of
-    /// the last `since_s` seconds (0: all), at most the last `lines`.
+    /// Entries of the journal as text in a sealed memfd, oldest first: of `unit` (`hostd`, `stored`, `clusterd`, `pbxd`,
+    /// `screen`, `prepare` or `kernel`; empty: all of Tandem's), of the last `since_s` seconds (0: all), at most the last
+    /// `lines` (0: as many as the host daemon hands out).
     fn logs(&self, unit: &str, since_s: u64, lines: u32) -> zbus::Result<OwnedFd>;
 
     /// Restarts the node in order: services end, disks are written.

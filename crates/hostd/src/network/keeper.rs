@@ -264,8 +264,8 @@ impl Keeper {
     async fn take(&mut self, step: &Step) -> Result<(), netio::NetlinkError> {
         match step {
             Step::SwitchOn(link) => {
+                log::info!("switching {link} on");
                 self.kernel.switch_on(link).await?;
-                log::info!(link = link.as_str(); "switched on");
                 // The list is from before; carrier follows with the next one.
                 self.links
                     .iter_mut()
