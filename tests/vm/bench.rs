@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,8 +14,8 @@ use xtask::peers::probe::Probe;
 use xtask::peers::surroundings::Surroundings;
 use xtask::vm::{LinkState, Options, Pair, State};
 
-/// Name of the shared pair.
-const NAME: &str = "tests";
+/// Name of the shared pair: of this process, since the guardian of an earlier one may still be ending its own.
+static NAME: LazyLock<String> = LazyLock::new(|| format!("tests-{}", std::process::id()));
 /// How long one step may take in a machine that is translated.
 pub const STEP: Duration = Duration::from_secs(30);
 /// Longest silence that a takeover may cause (issue 3), with the dead threshold of 1 s of the sample configuration.
@@ -39,17 +39,20 @@ pub struct Bench {
 static TURN: Mutex<Option<Guardian>> = Mutex::new(None);
 
 /// Ends the shared machines when this process is gone, however it went: no test is the last one to know.
-struct Guardian(Child);
+struct Guardian {
+    _process: Child,
+}
 
 impl Guardian {
     /// Its standard input ends with us; Ctrl-C is not for it.
     fn start() -> Result<Guardian> {
         let xtask = Workspace::find()?.program("xtask");
         let script =
-            format!("trap '' INT HUP; cat >/dev/null; exec '{}' vm down --name {NAME}", xtask.display());
+            format!("trap '' INT HUP; cat >/dev/null; exec '{}' vm down --name {}", xtask.display(), *NAME);
         let mut command = Command::new("sh");
         command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Guardian(command.spawn().context("start the guardian of the machines")?))
+        let _process = command.spawn().context("start the guardian of the machines")?;
+        Ok(Guardian { _process })
     }
 }
 
@@ -77,13 +80,20 @@ pub fn on_pair(test: &str, run: impl FnOnce(&Bench) -> Result<()>) -> Result<()>
 
 /// A pair that nobody has used. The image is built already: `cargo xtask test` builds it, and so does `cargo xtask image`.
 fn fresh() -> Result<Pair> {
-    Pair::up(&Options { name: NAME.to_owned(), build: false, ..Options::default() })?.leave();
-    Pair::attach(NAME)
+    let options = Options {
+        name: NAME.clone(),
+        build: false,
+        // Power cuts as of a real box: its disk forgets, too.
+        lose_unflushed: true,
+        ..Options::default()
+    };
+    Pair::up(&options)?.leave();
+    Pair::attach(&NAME)
 }
 
 /// The pair as the last test has left it, made whole; a new one when it does not become so.
 fn restored() -> Result<Pair> {
-    let pair = Pair::attach(NAME)?;
+    let pair = Pair::attach(&NAME)?;
     let whole = || -> Result<()> {
         for (side, machine) in pair.status().nodes {
             match machine.state {
@@ -127,6 +137,13 @@ impl Bench {
         let text = self.pair.tandemctl(side, &words)?;
         serde_json::from_str(&text)
             .with_context(|| format!("read `tandemctl {}` of node {side}", words.join(" ")))
+    }
+
+    /// The node serves since it lost its peer, and not since that one handed over.
+    pub fn took_from_a_silent_peer(&self, side: Side) -> Result<bool> {
+        let status = self.ask(side, &["ha", "status"])?;
+        let reason = status["reason"].as_str().context("no reason in the status of the pair")?;
+        Ok(reason.contains("silent"))
     }
 
     /// No unit of either node has failed.

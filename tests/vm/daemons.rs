@@ -41,7 +41,7 @@ fn a_daemon_that_hangs_is_started_again() -> Result<()> {
         await_new_process(bench, active, "pbxd", &before, WATCHDOG_LIMIT)?;
         let journal = bench
             .pair
-            .shell(active, "journalctl --boot --no-pager --unit pbxd.service --grep -i watchdog")?;
+            .shell(active, "journalctl --boot --no-pager --unit pbxd.service | grep -i watchdog")?;
         ensure!(journal.to_lowercase().contains("watchdog"), "not the watchdog: {journal}");
         bench.pair.await_settled()?;
         println!("pbxd on node {active}: settled {} ms after SIGSTOP", stopped.elapsed().as_millis());

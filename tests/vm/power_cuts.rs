@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
@@ -17,8 +18,8 @@ use crate::bench::{Bench, GAP_MAX, STEP, on_pair, wait_for};
 const CUTS: usize = 10;
 /// Environment: the seed of an earlier run, to cut at its moments again.
 const SEED: &str = "TANDEM_SEED";
-/// When the power goes, milliseconds after writers and calls have started.
-const MOMENT_MS: std::ops::Range<u64> = 500..6_000;
+/// When the power goes, milliseconds after the first change was acknowledged and the calls have started.
+const MOMENT_MS: std::ops::Range<u64> = 0..5_000;
 /// The active box is cut this often, of [`ODDS`]; else the standby.
 const ODDS_OF_THE_ACTIVE: u32 = 7;
 /// See [`ODDS_OF_THE_ACTIVE`].
@@ -79,7 +80,7 @@ struct Plan {
     cut: usize,
     active: Side,
     active_dies: bool,
-    /// After the writers and calls have started
+    /// After the first change was acknowledged and the calls have started
     moment: Duration,
 }
 
@@ -92,8 +93,7 @@ struct History {
 
 fn perform(bench: &Bench, extension: &Extension, plan: &Plan, history: &mut History) -> Result<()> {
     let Plan { cut, active, .. } = *plan;
-    let victim = if plan.active_dies { active } else { active.other() };
-    let survivor = victim.other();
+    let (victim, survivor) = (plan.victim(), plan.victim().other());
     extension.calls(bench.folder.join(format!("before-{cut}")), CALLS_BEFORE)?.finish(STEP)?;
     // Records leave the telephone daemon when calls end; those that are listed are stored.
     wait_for("records of the calls before the cut", STEP, || {
@@ -103,31 +103,29 @@ fn perform(bench: &Bench, extension: &Extension, plan: &Plan, history: &mut Hist
     wait_for("equal state before the cut", STEP, || bench.pair.status().is_settled().then_some(()))?;
 
     let probe = bench.probe()?;
-    let calls = extension.calls(bench.folder.join(format!("during-{cut}")), CALLS_DURING)?;
-    let stop = &AtomicBool::new(false);
-    let (written, gap, delay_ms) = std::thread::scope(|scope| -> Result<_> {
-        let writers = Side::BOTH.map(|side| scope.spawn(move || write(bench, side, cut, stop)));
-        let started = Instant::now();
-        xtask::peers::wait_for(plan.moment, || (started.elapsed() >= plan.moment).then_some(()));
-        let fault = Instant::now();
-        let cut_off = bench.pair.power_off(victim);
+    let (stop, acknowledged) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let gap = std::thread::scope(|scope| -> Result<_> {
+        for side in Side::BOTH {
+            let (stop, acknowledged) = (&stop, &acknowledged);
+            scope.spawn(move || write(bench, side, cut, stop, acknowledged));
+        }
+        // However it goes on, the writers end.
+        let outcome = cut_in_the_middle(bench, extension, plan, &acknowledged);
         stop.store(true, Ordering::Relaxed);
-        let written = writers.map(|writer| writer.join().unwrap_or_default());
-        cut_off?;
-        let gap = if plan.active_dies { Some(bench.gap(&probe, fault, survivor)?) } else { None };
-        Ok((written, gap, fault.duration_since(started).as_millis()))
-    })?;
-    drop((calls, probe));
-    let acknowledged: Vec<Acknowledged> = written.into_iter().flatten().collect();
+        outcome
+    })
+    .and_then(|fault| plan.active_dies.then(|| bench.gap(&probe, fault, survivor)).transpose())?;
+    let acknowledged = acknowledged.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
-        "cut {cut:2}: node {victim} ({}) died after {delay_ms:4} ms; {:2} transactions acknowledged, {} of them protected{}",
+        "cut {cut:2}: node {victim} ({}) died after {:4} ms; {:2} transactions acknowledged, {} of them protected{}",
         if plan.active_dies { "active" } else { "standby" },
+        plan.moment.as_millis(),
         acknowledged.len(),
         acknowledged.iter().filter(|change| change.protected).count(),
         gap.map_or_else(String::new, |gap| format!("; gap {} ms", gap.as_millis())),
     );
-    ensure!(!acknowledged.is_empty(), "nothing was written before the cut: it proves nothing");
-    history.settings.extend(acknowledged);
+    // An answer `protected: false` promises this node's disk only: nothing, when the node that gave it is the one to die.
+    history.settings.extend(acknowledged.into_iter().filter(|change| change.protected || !plan.active_dies));
     // With one box gone: what was said to be on both disks is on this one.
     history.check(bench, survivor, |change| change.protected)?;
     bench.pair.power_on(victim)?;
@@ -137,6 +135,31 @@ fn perform(bench: &Bench, extension: &Extension, plan: &Plan, history: &mut Hist
     );
     ensure!(gap.is_none_or(|gap| gap <= GAP_MAX), "silence of {gap:?}");
     Ok(())
+}
+
+/// Cuts the power while changes are acknowledged and calls run; when that was.
+fn cut_in_the_middle(
+    bench: &Bench,
+    extension: &Extension,
+    plan: &Plan,
+    acknowledged: &Mutex<Vec<Acknowledged>>,
+) -> Result<Instant> {
+    wait_for("a first change is acknowledged", STEP, || {
+        (!acknowledged.lock().ok()?.is_empty()).then_some(())
+    })?;
+    let folder = bench.folder.join(format!("during-{}", plan.cut));
+    let _under_way = extension.calls(folder, CALLS_DURING)?;
+    let started = Instant::now();
+    xtask::peers::wait_for(plan.moment, || (started.elapsed() >= plan.moment).then_some(()));
+    let fault = Instant::now();
+    bench.pair.power_off(plan.victim())?;
+    Ok(fault)
+}
+
+impl Plan {
+    fn victim(&self) -> Side {
+        if self.active_dies { self.active } else { self.active.other() }
+    }
 }
 
 impl History {
@@ -158,22 +181,22 @@ impl History {
     }
 }
 
-/// Changes a name again and again through the `tandemctl` of one node, until told to stop or the node is gone; what
-/// was acknowledged.
-fn write(bench: &Bench, side: Side, cut: usize, stop: &AtomicBool) -> Vec<Acknowledged> {
-    let mut acknowledged = Vec::new();
+/// Changes a name again and again through the `tandemctl` of one node, and keeps what was acknowledged, until told to
+/// stop.
+fn write(bench: &Bench, side: Side, cut: usize, stop: &AtomicBool, acknowledged: &Mutex<Vec<Acknowledged>>) {
     for number in 1.. {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         let transaction = format!("cut-{cut}-{side}-{number}");
         // Both writers at once, and a node without power: a refusal or no answer acknowledges nothing.
-        if let Ok(protected) = rename_first_phone(bench, side, &transaction) {
+        if let Ok(protected) = rename_first_phone(bench, side, &transaction)
+            && let Ok(mut acknowledged) = acknowledged.lock()
+        {
             acknowledged.push(Acknowledged { transaction, protected });
         }
         std::thread::sleep(BETWEEN_WRITES);
     }
-    acknowledged
 }
 
 /// Gives extension 101 (side a) or 102 (side b) the name of this transaction; whether it is on both disks.

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::bench::{Bench, STEP, on_pair, wait_for};
 
-/// A planned handover waits for nobody's death: it must be quicker than the dead threshold of the sample configuration.
-const GAP_MAX: Duration = Duration::from_secs(1);
+/// Longest silence of a planned handover on machines that are translated (target of the design: 50 ms).
+const GAP_MAX: Duration = Duration::from_secs(2);
 
 /// H33, H36: the active box is told to restart: it hands the service over first, boots, and stands by.
 #[test]
@@ -20,7 +20,8 @@ fn a_reboot_in_order_hands_the_service_over() -> Result<()> {
         bench.pair.tandemctl(active, &["host", "reboot", "--yes"])?;
         let gap = bench.gap(&probe, asked, active.other())?;
         println!("reboot of the active node {active}: gap {} ms", gap.as_millis());
-        ensure!(gap < GAP_MAX, "silence of {} ms: no handover, a takeover", gap.as_millis());
+        ensure!(gap <= GAP_MAX, "silence of {} ms", gap.as_millis());
+        ensure!(!bench.took_from_a_silent_peer(active.other())?, "a takeover and no handover");
 
         // The old boot may still answer for a moment.
         wait_for("another boot", STEP * 4, || boot_of(bench, active).ok().filter(|boot| *boot != before))?;
