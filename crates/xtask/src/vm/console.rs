@@ -10,20 +10,25 @@ use anyhow::Context;
 use crate::failure::failure;
 use crate::progress::say;
 
+/// Draws the text screen anew (Ctrl-L).
+pub(super) const REDRAW: &[u8] = b"\x0c";
+/// Asks a shell for its prompt (Enter).
+pub(super) const PROMPT: &[u8] = b"\r";
 /// Ctrl-], as in telnet.
 const LEAVE: u8 = 0x1d;
 
-/// Connects this terminal with the port at `socket` until Ctrl-] or the end of the machine. Without a terminal the
-/// input's end does not end it: a script may listen only.
-pub(super) fn attach(socket: &Path) -> anyhow::Result<()> {
-    let port = UnixStream::connect(socket).map_err(|_| {
+/// Connects this terminal with the port at `socket` until Ctrl-] or the end of the machine; `first` is typed first.
+/// Without a terminal the input's end does not end it: a script may listen only.
+pub(super) fn attach(socket: &Path, first: &[u8]) -> anyhow::Result<()> {
+    let mut port = UnixStream::connect(socket).map_err(|_| {
         failure(
             format!("nobody serves {}", socket.display()),
             "see whether the machine has power: cargo xtask vm status",
         )
     })?;
-    say("Ctrl-] leaves; Ctrl-L or Enter draws the screen");
+    say("Ctrl-] leaves");
     let _raw = stdin().is_terminal().then(RawTerminal::enter).transpose()?;
+    port.write_all(first).context("typing")?;
     let mut keys = port.try_clone().context("using the port both ways")?;
     std::thread::spawn(move || {
         let mut buffer = [0; 1_024];

@@ -73,7 +73,11 @@ pub fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Status(wish) => show_status(&wish),
         Verb::Console(wish) => {
             let node = &Pair::attach(&wish.node.pair.name)?.description()?.nodes[&wish.node.side];
-            console::attach(if wish.shell { &node.shell } else { &node.console })
+            if wish.shell {
+                console::attach(&node.shell, console::PROMPT)
+            } else {
+                console::attach(&node.console, console::REDRAW)
+            }
         }
         Verb::Screenshot(wish) => attach(&wish.node)?.screenshot(wish.node.side, &wish.file),
         Verb::Exec(wish) => exec(&wish),
