@@ -1,5 +1,5 @@
-//! The development commands, as a library: the tests of the `netns` tier and the demonstration bring pairs up with
-//! [`lab::Pair`].
+//! The development commands, as a library: the tests of the tiers `netns` and `vm` and the demonstration bring pairs up
+//! with [`lab::Pair`] and [`vm::Pair`].
 //!
 //! Every verb shows a progress line for each long step on stderr, its result on stdout, exits non-zero when what it
 //! shows fails, and then says in its last line what to do.
