@@ -86,9 +86,11 @@ impl Data {
         names(&self.packages.root, &self.packages.debug, release)
     }
 
-    /// Modules of the root; those of the initrd are loaded already.
+    /// Modules of the root, those of the initrd among them: a device may go and come again.
     pub(super) fn root_modules(&self, release: bool) -> Vec<&str> {
-        names(&self.modules.root, &self.modules.debug, release)
+        let mut modules = names(&self.modules.initrd, &[], release);
+        modules.extend(names(&self.modules.root, &self.modules.debug, release));
+        modules
     }
 }
 
@@ -152,6 +154,10 @@ mod tests {
         let (release, debug) = (data.root_packages(true), data.root_packages(false));
         assert!(release.contains(&"systemd"));
         assert!(debug.starts_with(&release) && debug.len() > release.len());
+        assert!(
+            data.root_modules(true).contains(&"virtio_net"),
+            "loaded by the initrd, there for the next link"
+        );
         assert!(!data.root_modules(true).contains(&"sch_netem"), "loss of packets is for tests");
     }
 
