@@ -50,6 +50,9 @@ impl CallReport {
 }
 
 /// Lets `caller` dial `called` and reports; an unanswered or silent call is a report, not an error.
+///
+/// # Errors
+/// A phone takes no commands, or its recordings cannot be read.
 pub fn make(caller: &mut Party, called: &mut Party) -> Result<CallReport> {
     caller.phone.forget_events();
     called.phone.forget_events();
