@@ -12,6 +12,7 @@ use xtask::Workspace;
 use xtask::lab::Side;
 use xtask::peers::probe::Probe;
 use xtask::peers::surroundings::Surroundings;
+use xtask::progress::say;
 use xtask::vm::{LinkState, Options, Pair, State};
 
 /// Name of the shared pair: of this process, since the guardian of an earlier one may still be ending its own.
@@ -110,7 +111,7 @@ fn restored() -> Result<Pair> {
     match whole() {
         Ok(()) => Ok(pair),
         Err(error) => {
-            println!("the pair is not settled, another one is booted: {error:#}");
+            say(format!("the pair is not settled, another one is booted: {error:#}"));
             fresh()
         }
     }
@@ -162,7 +163,7 @@ impl Bench {
             let journal = self.pair.shell(side, JOURNAL).unwrap_or_else(|error| format!("{error:#}"));
             let _ = fs::write(self.folder.join(format!("{side}.journal.log")), journal);
         }
-        println!("journals and consoles of the nodes are in {}", self.folder.display());
+        say(format!("journals and consoles of the nodes are in {}", self.folder.display()));
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use xtask::image::contract;
 use xtask::lab::{Side, Topology};
+use xtask::progress::say;
 
 use crate::bench::{Bench, STEP, on_pair};
 
@@ -24,7 +25,7 @@ fn both_boxes_are_what_the_image_promises() -> Result<()> {
 fn keeps_its_contract(bench: &Bench, side: Side) -> Result<()> {
     let report = contract::check_running(&mut |command| bench.pair.shell(side, command))?;
     let failed: Vec<String> = report.failed.iter().map(ToString::to_string).collect();
-    println!("node {side}: {} rules of the contract looked at, {} broken", report.checked, failed.len());
+    say(format!("node {side}: {} rules of the contract looked at, {} broken", report.checked, failed.len()));
     ensure!(report.checked > 0, "the contract says nothing about a running node");
     ensure!(failed.is_empty(), "node {side} breaks the contract of the image:\n{}", failed.join("\n"));
     Ok(())
@@ -64,6 +65,6 @@ fn knows_who_it_is(bench: &Bench, side: Side) -> Result<()> {
         );
         ensure!(found["carrier"] == true, "node {side}: no carrier on {link}");
     }
-    println!("node {side}: problems it names: {}", status["problems"]);
+    say(format!("node {side}: problems it names: {}", status["problems"]));
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use xtask::lab::Side;
+use xtask::progress::say;
 
 use crate::bench::{Bench, STEP, on_pair, wait_for};
 
@@ -23,7 +24,10 @@ fn killed_daemons_are_started_again() -> Result<()> {
             bench.pair.shell(side, &format!("kill -KILL {}", before.id))?;
             let after = await_new_process(bench, side, daemon, &before, STEP)?;
             bench.pair.await_settled()?;
-            println!("{daemon} on node {side}: settled {} ms after SIGKILL", killed.elapsed().as_millis());
+            say(format!(
+                "{daemon} on node {side}: settled {} ms after SIGKILL",
+                killed.elapsed().as_millis()
+            ));
             ensure!(after.restarts > before.restarts, "{daemon} was not started again by systemd");
         }
         bench.no_unit_has_failed()
@@ -44,7 +48,7 @@ fn a_daemon_that_hangs_is_started_again() -> Result<()> {
             .shell(active, "journalctl --boot --no-pager --unit pbxd.service | grep -i watchdog")?;
         ensure!(journal.to_lowercase().contains("watchdog"), "not the watchdog: {journal}");
         bench.pair.await_settled()?;
-        println!("pbxd on node {active}: settled {} ms after SIGSTOP", stopped.elapsed().as_millis());
+        say(format!("pbxd on node {active}: settled {} ms after SIGSTOP", stopped.elapsed().as_millis()));
         bench.no_unit_has_failed()
     })
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use xtask::progress::say;
 
 use crate::bench::{GAP_MAX, STEP, on_pair};
 
@@ -19,7 +20,7 @@ fn a_box_that_stood_still_comes_back_as_standby() -> Result<()> {
         let fault = Instant::now();
         bench.pair.freeze(active)?;
         let gap = bench.gap(&probe, fault, active.other())?;
-        println!("node {active} stood still: gap {} ms", gap.as_millis());
+        say(format!("node {active} stood still: gap {} ms", gap.as_millis()));
         ensure!(gap <= GAP_MAX, "silence of {} ms", gap.as_millis());
 
         let thawed = Instant::now();
@@ -28,7 +29,10 @@ fn a_box_that_stood_still_comes_back_as_standby() -> Result<()> {
             bench.pair.await_settled()? == active.other(),
             "the box that stood still took the service back"
         );
-        println!("one active node and the same state {} ms after it went on", thawed.elapsed().as_millis());
+        say(format!(
+            "one active node and the same state {} ms after it went on",
+            thawed.elapsed().as_millis()
+        ));
         probe.wait_for_answer(Instant::now(), STEP)?;
         Ok(())
     })

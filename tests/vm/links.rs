@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use xtask::progress::say;
 use xtask::vm::LinkState;
 
 use crate::bench::{GAP_MAX, on_pair};
@@ -17,7 +18,7 @@ fn the_service_moves_when_its_cable_is_pulled() -> Result<()> {
         let fault = Instant::now();
         bench.pair.set_link(active, "lan0", LinkState::Down)?;
         let gap = bench.gap(&probe, fault, active.other())?;
-        println!("cable of node {active} pulled: gap {} ms", gap.as_millis());
+        say(format!("cable of node {active} pulled: gap {} ms", gap.as_millis()));
         ensure!(gap <= GAP_MAX, "silence of {} ms", gap.as_millis());
         bench.pair.set_link(active, "lan0", LinkState::Up)?;
         ensure!(bench.pair.await_settled()? == active.other(), "the service went back by itself");

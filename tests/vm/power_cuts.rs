@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use tests::extension::Extension;
 use xtask::lab::Side;
+use xtask::progress::say;
 
 use crate::bench::{Bench, GAP_MAX, STEP, on_pair, wait_for};
 
@@ -48,7 +49,7 @@ fn nothing_acknowledged_is_lost_in_ten_power_cuts() -> Result<()> {
             Ok(seed) => seed.parse().with_context(|| format!("read {SEED}"))?,
             Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).context("read the clock")?.as_secs(),
         };
-        println!("seed {seed}: the same moments again with {SEED}={seed}");
+        say(format!("seed {seed}: the same moments again with {SEED}={seed}"));
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         let extension = Extension::register(&bench.surroundings, &bench.folder, "105", 5_080)?;
         let mut history = History::default();
@@ -66,11 +67,11 @@ fn nothing_acknowledged_is_lost_in_ten_power_cuts() -> Result<()> {
         for side in Side::BOTH {
             history.check(bench, side, |_| true)?;
         }
-        println!(
+        say(format!(
             "{} transactions and {} call records, on both boxes",
             history.settings.len(),
             history.records.len()
-        );
+        ));
         bench.no_unit_has_failed()
     })
 }
@@ -116,14 +117,14 @@ fn perform(bench: &Bench, extension: &Extension, plan: &Plan, history: &mut Hist
     })
     .and_then(|fault| plan.active_dies.then(|| bench.gap(&probe, fault, survivor)).transpose())?;
     let acknowledged = acknowledged.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!(
+    say(format!(
         "cut {cut:2}: node {victim} ({}) died after {:4} ms; {:2} transactions acknowledged, {} of them protected{}",
         if plan.active_dies { "active" } else { "standby" },
         plan.moment.as_millis(),
         acknowledged.len(),
         acknowledged.iter().filter(|change| change.protected).count(),
         gap.map_or_else(String::new, |gap| format!("; gap {} ms", gap.as_millis())),
-    );
+    ));
     // An answer `protected: false` promises this node's disk only: nothing, when the node that gave it is the one to die.
     history.settings.extend(acknowledged.into_iter().filter(|change| change.protected || !plan.active_dies));
     // With one box gone: what was said to be on both disks is on this one.

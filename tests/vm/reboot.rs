@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use xtask::progress::say;
 
 use crate::bench::{Bench, STEP, on_pair, wait_for};
 
@@ -19,7 +20,7 @@ fn a_reboot_in_order_hands_the_service_over() -> Result<()> {
         let asked = Instant::now();
         bench.pair.tandemctl(active, &["host", "reboot", "--yes"])?;
         let gap = bench.gap(&probe, asked, active.other())?;
-        println!("reboot of the active node {active}: gap {} ms", gap.as_millis());
+        say(format!("reboot of the active node {active}: gap {} ms", gap.as_millis()));
         ensure!(gap <= GAP_MAX, "silence of {} ms", gap.as_millis());
         ensure!(!bench.took_from_a_silent_peer(active.other())?, "a takeover and no handover");
 
@@ -29,7 +30,7 @@ fn a_reboot_in_order_hands_the_service_over() -> Result<()> {
             bench.pair.await_settled()? == active.other(),
             "the box took the service back after its boot"
         );
-        println!("booted and settled after {} s", asked.elapsed().as_secs());
+        say(format!("booted and settled after {} s", asked.elapsed().as_secs()));
         bench.no_unit_has_failed()
     })
 }

@@ -5,15 +5,20 @@
 mod plan;
 mod table;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
 use crate::failure::failure;
+use crate::packages::Package;
 use crate::progress::{Step, result, say};
 use crate::{Workspace, image, packages, process, python};
 use plan::Program;
 use table::{Outcome, Table};
+
+/// What the tiers need of Debian: the tests themselves, the image that machines boot, the machines.
+const PACKAGES: [&[Package]; 3] = [packages::TESTS, packages::IMAGE, packages::MACHINES];
 
 /// `cargo xtask test …`
 #[derive(Debug, Args)]
@@ -108,7 +113,9 @@ impl Run<'_> {
     fn list(&mut self, tier: Tier) -> anyhow::Result<()> {
         result(format!("{}:", tier.as_str()));
         if tier == Tier::Install {
-            let names: Vec<&str> = packages::TESTS.iter().map(|package| package.name).collect();
+            let names: BTreeSet<&str> =
+                PACKAGES.iter().copied().flatten().map(|package| package.name).collect();
+            let names: Vec<&str> = names.into_iter().collect();
             result(format!("  packages {}, and target/python", names.join(" ")));
         }
         if tier == Tier::Vm {
@@ -142,7 +149,7 @@ impl Run<'_> {
         match tier {
             Tier::Install => {
                 let environment = || python::environment(&self.workspace.target).map(drop);
-                vec![packages::ensure(packages::TESTS), environment()]
+                PACKAGES.iter().map(|packages| packages::ensure(packages)).chain([environment()]).collect()
             }
             Tier::Build => vec![self.workspace.build_programs(), self.programs().map(drop)],
             Tier::Core => {

@@ -21,7 +21,8 @@ use super::Tier;
 use crate::{Workspace, process, workspace};
 
 /// Packages whose `tests/` start processes or speak to the kernel.
-const PROCESS_PACKAGES: &[&str] = &["daemon", "netio", "clusterd", "stored", "pbxd", "hostd", "tandemctl"];
+const PROCESS_PACKAGES: &[&str] =
+    &["daemon", "netio", "clusterd", "stored", "pbxd", "hostd", "screen", "tandemctl"];
 /// The package of what is above the packages' own tests.
 const ABOVE: &str = "tests";
 /// The package of the simulation.
