@@ -29,6 +29,7 @@
 
 mod accelerator;
 mod arguments;
+mod boot;
 mod console;
 mod description;
 mod down;
@@ -50,11 +51,11 @@ use anyhow::Context;
 
 pub use accelerator::Accelerator;
 pub use arguments::{LinkName, LinkState, NAME_DEFAULT, Verb};
+pub(crate) use boot::image;
 pub use description::{Description, Namespaces, NodeDescription};
 pub use down::down;
 pub(crate) use down::end_machines;
 pub use machine::State;
-pub(crate) use pair::image;
 pub use pair::{Options, Pair};
 pub use shell::Outcome;
 pub use status::{MachineStatus, Status};
