@@ -59,7 +59,7 @@ pub(super) fn steps(sample: &Sample) -> Vec<String> {
                          both boxes.";
     let steps: &[&str] = if is_new(sample) {
         &[
-            "A box of a pair: plug in its setup medium (a USB stick labelled TANDEM-SETUP), then restart it (R).",
+            "A box of a pair: plug in its setup medium (a USB stick with setup.toml), then restart it (R).",
             "A single box: set its address under Network (N).",
             configuration,
         ]

@@ -31,7 +31,9 @@ pub(super) fn links(sample: &Sample) -> Vec<LinkFacts> {
         .iter()
         .map(|link| {
             let resource = of(&link.name).map_or("", |interface| interface.resource_address.as_str());
-            let own = link.addresses.iter().filter(|address| *address != resource && !is_link_local(address));
+            // The agent adds it as a host address (/32): only the part before the slash tells.
+            let is_resource = |address: &str| bare(address) == bare(resource);
+            let own = link.addresses.iter().filter(|own| !is_resource(own) && !is_link_local(own));
             LinkFacts {
                 name: clean(&link.name),
                 carrier: link.carrier,
@@ -52,6 +54,11 @@ pub(super) fn links(sample: &Sample) -> Vec<LinkFacts> {
         resource: held(cluster, Some(interface)),
     }));
     facts
+}
+
+/// An address without its prefix length.
+fn bare(address: &str) -> &str {
+    address.split_once('/').map_or(address, |(address, _)| address)
 }
 
 fn held(cluster: Option<&ClusterStatus>, interface: Option<&InterfaceStatus>) -> String {

@@ -99,7 +99,7 @@ pub fn host() -> HostStatus {
                 carrier: true,
                 addresses: vec![
                     "10.20.0.1/24".into(),
-                    "10.20.0.10/24".into(),
+                    "10.20.0.10/32".into(),
                     "fe80::5054:ff:fe20:1/64".into(),
                 ],
             },
