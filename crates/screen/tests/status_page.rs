@@ -163,8 +163,8 @@ fn a_new_box() {
 
  NOT COMMISSIONED: nobody has told this box who it is
  It serves no calls yet. What to do next:
-   1. A box of a pair: plug in its setup medium (a USB stick with
-      setup.toml), then restart it (R).
+   1. A box of a pair: plug in its setup medium (a USB stick with setup.toml),
+      then restart it (R).
    2. A single box: set its address under Network (N).
    3. Load a configuration: `tandemctl config apply FILE`. In a pair the
       coordinator's counts for both boxes.
