@@ -51,7 +51,6 @@ fn nothing_acknowledged_is_lost_in_ten_power_cuts() -> Result<()> {
         };
         say(format!("seed {seed}: the same moments again with {SEED}={seed}"));
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        let extension = Extension::register(&bench.surroundings, &bench.folder, "105", 5_080)?;
         let mut history = History::default();
         for cut in 1..=CUTS {
             let plan = Plan {
@@ -60,8 +59,7 @@ fn nothing_acknowledged_is_lost_in_ten_power_cuts() -> Result<()> {
                 active_dies: dice.random_ratio(ODDS_OF_THE_ACTIVE, ODDS),
                 moment: Duration::from_millis(dice.random_range(MOMENT_MS)),
             };
-            perform(bench, &extension, &plan, &mut history)
-                .with_context(|| format!("cut {cut}, seed {seed}"))?;
+            perform(bench, &plan, &mut history).with_context(|| format!("cut {cut}, seed {seed}"))?;
         }
         bench.pair.await_settled()?;
         for side in Side::BOTH {
@@ -92,9 +90,12 @@ struct History {
     records: BTreeSet<String>,
 }
 
-fn perform(bench: &Bench, extension: &Extension, plan: &Plan, history: &mut History) -> Result<()> {
+fn perform(bench: &Bench, plan: &Plan, history: &mut History) -> Result<()> {
     let Plan { cut, active, .. } = *plan;
     let (victim, survivor) = (plan.victim(), plan.victim().other());
+    // Each time anew: on a slow machine all ten cuts take longer than a registration lasts.
+    let extension =
+        Extension::register(&bench.surroundings, &bench.folder.join(format!("cut-{cut}")), "105", 5_080)?;
     extension.calls(bench.folder.join(format!("before-{cut}")), CALLS_BEFORE)?.finish(STEP)?;
     // Records leave the telephone daemon when calls end; those that are listed are stored.
     wait_for("records of the calls before the cut", STEP, || {
@@ -111,7 +112,7 @@ fn perform(bench: &Bench, extension: &Extension, plan: &Plan, history: &mut Hist
             scope.spawn(move || write(bench, side, cut, stop, acknowledged));
         }
         // However it goes on, the writers end.
-        let outcome = cut_in_the_middle(bench, extension, plan, &acknowledged);
+        let outcome = cut_in_the_middle(bench, &extension, plan, &acknowledged);
         stop.store(true, Ordering::Relaxed);
         outcome
     })
