@@ -3,7 +3,6 @@
 use anyhow::{Result, ensure};
 use xtask::demo::story;
 use xtask::demo::timeline::Timeline;
-use xtask::progress::say;
 
 use crate::bench::{GAP_MAX, on_pair};
 
@@ -14,7 +13,6 @@ fn calls_go_on_after_a_power_cut() -> Result<()> {
     on_pair("takeover", |bench| {
         let mut timeline = Timeline::start();
         let shown = story::tell(&bench.pair, &bench.folder, &mut timeline)?;
-        say(timeline.text());
         let faults = shown.faults(GAP_MAX);
         ensure!(faults.is_empty(), "{}", faults.join("; "));
         ensure!(shown.registrations >= 2, "two phones have registered, {} bindings", shown.registrations);
