@@ -14,7 +14,7 @@ TANDEM_LICENSE_FILES = LICENSE
 
 # Never cargo's own output, nor what would only cause a build for nothing
 TANDEM_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = \
-	--exclude=/target --exclude=/buildroot --exclude=/overlays --exclude=/image --exclude=/qemu --exclude=*.md
+	--exclude=/target --exclude=/buildroot --exclude=/overlays --exclude=/image --exclude=/qemu
 
 TANDEM_PACKAGES = hostd stored clusterd pbxd screen tandemctl
 TANDEM_CARGO_BUILD_OPTS = --bins $(addprefix --package=,$(TANDEM_PACKAGES))
