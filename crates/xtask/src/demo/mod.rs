@@ -2,7 +2,7 @@
 //! power cut, the takeover, a second call, one timeline.
 //!
 //! ```text
-//!   run ──► image ──► site (vm::Pair, or with --lab lab::Pair) ──► story ──► report, judgement
+//!   run ──► site: lab::Pair, or with --rootfs image and vm::Pair ──► story ──► report, judgement
 //!                                       register, call, power cut, takeover, call, power on
 //! ```
 
@@ -36,12 +36,12 @@ const NAME: &str = "demo";
 /// Options of `demo`.
 #[derive(Args, Debug)]
 pub struct Verb {
-    /// Processes in network namespaces instead of virtual machines
+    /// Processes in network namespaces; so it is without --rootfs
     #[arg(long, conflicts_with = "rootfs")]
     lab: bool,
-    /// Root file system of the virtual machines
-    #[arg(long, value_enum, default_value_t)]
-    rootfs: Rootfs,
+    /// Virtual machines that boot this root file system
+    #[arg(long, value_enum)]
+    rootfs: Option<Rootfs>,
     /// Stop everything at the end
     #[arg(long)]
     once: bool,
@@ -77,8 +77,10 @@ pub fn run(verb: &Verb) -> Result<()> {
     workspace.build_programs()?;
     step.done();
     timeline.note("the programs are built");
-    let site =
-        if verb.lab { Box::new(Processes::up(NAME)?) } else { boot(&workspace, verb.rootfs, &mut timeline)? };
+    let site = match verb.rootfs {
+        Some(rootfs) if !verb.lab => boot(&workspace, rootfs, &mut timeline)?,
+        _ => Box::new(Processes::up(NAME)?),
+    };
     let boot_s = tenths(site.boot_s()?);
     timeline.note(format!("first SIP answer {boot_s} s after power-on"));
 
