@@ -177,8 +177,9 @@ impl House<'_> {
     /// named.
     fn make(&self) -> anyhow::Result<()> {
         let mut targets = Vec::new();
-        let built = |package: &str| self.output.join("build").join(package).join(".stamp_built").is_file();
-        if built(concat!("tandem-", env!("CARGO_PKG_VERSION"))) {
+        // Also after a build that failed: the correction must get there.
+        let copy = self.output.join("build").join(concat!("tandem-", env!("CARGO_PKG_VERSION")));
+        if copy.join(".stamp_rsynced").is_file() {
             targets.push("tandem-rebuild");
         }
         let kernel = self.fingerprint("kernel", "linux")?;
