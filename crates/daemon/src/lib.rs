@@ -29,6 +29,7 @@ pub mod role;
 mod run;
 pub mod secret;
 pub mod signals;
+pub mod table;
 
 pub use node::{Credentials, NodeFileError, NodeIdentity, Peer, Ports};
 pub use run::{EXIT_CONFIGURATION, EXIT_FAILURE, chain, report, run, run_without_identity};

@@ -9,10 +9,8 @@ use std::{fs, io};
 
 use model::{NodeName, Private};
 
-use self::reader::Reader;
 use crate::secret::{self, KEY_BYTES};
-
-mod reader;
+use crate::table::Reader;
 
 /// TCP and UDP port of the high-availability agent between the nodes.
 const CLUSTER_PORT_DEFAULT: u16 = 5405;
@@ -145,22 +143,22 @@ impl NodeIdentity {
 
 /// Reads every part before it gives up, so that `problems` holds them all; `None` when a part is missing.
 fn read_identity(table: &toml::Table, folder: &Path, problems: &mut Vec<String>) -> Option<NodeIdentity> {
-    let mut root = Reader::new(table, "", folder, problems);
+    let mut root = Reader::new(table, "", problems);
     let name = root.parsed::<NodeName>("name");
     let serial_number = root.text("serial-number").map(str::to_owned);
-    let coordinator = root.flag("coordinator", false);
-    let data = root.path("data");
-    let run = root.path("run");
+    let coordinator = root.flag("coordinator").unwrap_or(false);
+    let data = root.text("data").map(|text| folder.join(text));
+    let run = root.text("run").map(|text| folder.join(text));
     let listen = root.parsed::<IpAddr>("listen");
     let peer_table = root.table("peer");
     let credentials_table = root.table("credentials");
     let ports_table = root.table("ports");
     root.end();
 
-    let peer = peer_table.map(|table| read_peer(Reader::new(table, "peer.", folder, problems)));
+    let peer = peer_table.map(|table| read_peer(Reader::new(table, "peer.", problems)));
     let credentials =
-        credentials_table.map(|table| read_credentials(Reader::new(table, "credentials.", folder, problems)));
-    let ports = read_ports(ports_table.map(|table| Reader::new(table, "ports.", folder, problems)));
+        credentials_table.map(|table| read_credentials(Reader::new(table, "credentials.", problems), folder));
+    let ports = read_ports(ports_table.map(|table| Reader::new(table, "ports.", problems)));
     if peer.is_some() && credentials.is_none() {
         problems.push("credentials: missing, but there is a peer to prove ourselves to".to_owned());
     }
@@ -189,11 +187,11 @@ fn read_peer(mut reader: Reader<'_, '_>) -> Option<Peer> {
     Some(Peer { name: name?, addresses: addresses? })
 }
 
-fn read_credentials(mut reader: Reader<'_, '_>) -> Option<Credentials> {
-    let authority_pem = reader.file("authority");
-    let certificate_pem = reader.file("certificate");
-    let key_pem = reader.file("key");
-    let secret_text = reader.file("secret");
+fn read_credentials(mut reader: Reader<'_, '_>, folder: &Path) -> Option<Credentials> {
+    let authority_pem = read_file(&mut reader, folder, "authority");
+    let certificate_pem = read_file(&mut reader, folder, "certificate");
+    let key_pem = read_file(&mut reader, folder, "key");
+    let secret_text = read_file(&mut reader, folder, "secret");
     let pair_secret = secret_text.and_then(|text| {
         let mut secret = [0; KEY_BYTES];
         if hex::decode_to_slice(text.trim(), &mut secret).is_err() {
@@ -211,12 +209,20 @@ fn read_credentials(mut reader: Reader<'_, '_>) -> Option<Credentials> {
     })
 }
 
+/// The content of the file that a mandatory path names; relative paths start at `folder`.
+fn read_file(reader: &mut Reader<'_, '_>, folder: &Path, key: &'static str) -> Option<String> {
+    let path = folder.join(reader.text(key)?);
+    fs::read_to_string(&path)
+        .map_err(|error| reader.problem(key, format!("{}: {error}", path.display())))
+        .ok()
+}
+
 fn read_ports(reader: Option<Reader<'_, '_>>) -> Ports {
     let mut ports = Ports { cluster: CLUSTER_PORT_DEFAULT, store: STORE_PORT_DEFAULT, pbx: PBX_PORT_DEFAULT };
     if let Some(mut reader) = reader {
-        ports.cluster = reader.port("cluster", ports.cluster);
-        ports.store = reader.port("store", ports.store);
-        ports.pbx = reader.port("pbx", ports.pbx);
+        ports.cluster = reader.port("cluster").unwrap_or(ports.cluster);
+        ports.store = reader.port("store").unwrap_or(ports.store);
+        ports.pbx = reader.port("pbx").unwrap_or(ports.pbx);
         reader.end();
     }
     ports

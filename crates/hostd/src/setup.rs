@@ -28,7 +28,6 @@ use model::NodeName;
 use crate::network_file::{InterfaceAddress, InterfaceNetwork, NetworkFile};
 
 mod hardware;
-mod reader;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use daemon::table::Reader;
 use model::NodeName;
 use toml::{Table, Value};
 
-use super::reader::Reader;
 use super::{
     CredentialFiles, INTERFACES_MAX, Interface, PEER_ADDRESSES_MAX, Peer, SETUP_BYTES_MAX, Setup, SetupError,
 };
@@ -103,18 +103,33 @@ fn is_link_name(name: &str) -> bool {
 
 fn read_peer(mut reader: Reader<'_, '_>) -> Option<Peer> {
     let name = reader.parsed::<NodeName>("name");
-    let addresses = reader.parsed_list::<IpAddr>("addresses", PEER_ADDRESSES_MAX);
+    let addresses = reader.parsed_list::<IpAddr>("addresses");
+    if addresses.as_ref().is_some_and(|addresses| addresses.len() > PEER_ADDRESSES_MAX) {
+        reader.problem("addresses", format!("1 to {PEER_ADDRESSES_MAX} entries are wanted"));
+    }
     reader.end();
     Some(Peer { name: name?, addresses: addresses? })
 }
 
 fn read_credentials(mut reader: Reader<'_, '_>) -> Option<CredentialFiles> {
-    let authority = reader.file_name("authority");
-    let certificate = reader.file_name("certificate");
-    let key = reader.file_name("key");
-    let secret = reader.file_name("secret");
+    let authority = file_name(&mut reader, "authority");
+    let certificate = file_name(&mut reader, "certificate");
+    let key = file_name(&mut reader, "key");
+    let secret = file_name(&mut reader, "secret");
     reader.end();
     Some(CredentialFiles { authority: authority?, certificate: certificate?, key: key?, secret: secret? })
+}
+
+/// The name of a file beside `setup.toml`, or below its folder: never one elsewhere on the reader's own disk.
+fn file_name(reader: &mut Reader<'_, '_>, key: &'static str) -> Option<String> {
+    let text = reader.text(key)?;
+    let mut parts = text.split('/');
+    let wild = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains('\\');
+    if parts.any(wild) || text.contains(char::is_control) {
+        reader.problem(key, format!("{text:?} is no name of a file on the medium"));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// Addresses and cards are each one interface's.

@@ -1,40 +1,34 @@
-//! Reads one table of `node.toml` key by key and notes what is wrong instead of stopping at the first problem.
+//! Reads one table of a TOML text key by key and notes what is wrong instead of stopping at the first problem: for
+//! `node.toml` and for `setup.toml`.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use toml::{Table, Value};
 
-/// A table, the keys read so far, and the list of problems that all readers of a file share.
-pub(super) struct Reader<'a, 'p> {
+/// A table, the keys read so far, and the list of problems that all readers of a text share.
+#[derive(Debug)]
+pub struct Reader<'a, 'p> {
     table: &'a Table,
-    prefix: &'static str,
-    folder: &'a Path,
+    prefix: String,
     problems: &'p mut Vec<String>,
     read: BTreeSet<&'static str>,
 }
 
 impl<'a, 'p> Reader<'a, 'p> {
-    /// Reads `table`, whose keys are called `prefix` + key in problems; relative paths start at `folder`.
-    pub(super) fn new(
-        table: &'a Table,
-        prefix: &'static str,
-        folder: &'a Path,
-        problems: &'p mut Vec<String>,
-    ) -> Self {
-        Reader { table, prefix, folder, problems, read: BTreeSet::new() }
+    /// Reads `table`, whose keys are called `prefix` + key in problems.
+    pub fn new(table: &'a Table, prefix: impl Into<String>, problems: &'p mut Vec<String>) -> Self {
+        Reader { table, prefix: prefix.into(), problems, read: BTreeSet::new() }
     }
 
     /// Notes a problem of a key.
-    pub(super) fn problem(&mut self, key: &str, what: impl Display) {
+    pub fn problem(&mut self, key: &str, what: impl Display) {
         self.problems.push(format!("{}{key}: {what}", self.prefix));
     }
 
-    /// A mandatory text that is not empty.
-    pub(super) fn text(&mut self, key: &'static str) -> Option<&'a str> {
+    /// A mandatory text.
+    pub fn text(&mut self, key: &'static str) -> Option<&'a str> {
         match self.take(key) {
             Some(Value::String(text)) if !text.trim().is_empty() => Some(text),
             Some(_) => {
@@ -49,13 +43,19 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// A mandatory text of a type with a text form.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
+    pub fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
         self.parse(key, text)
     }
 
+    /// A text of a type with a text form, where there is one.
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<T> {
+        self.read.insert(key);
+        self.table.contains_key(key).then(|| self.parsed(key)).flatten()
+    }
+
     /// A mandatory list of texts with at least one entry.
-    pub(super) fn parsed_list<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
+    pub fn parsed_list<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
         let Some(Value::Array(entries)) = self.take(key) else {
             self.problem(key, "a list of texts is wanted");
             return None;
@@ -73,47 +73,29 @@ impl<'a, 'p> Reader<'a, 'p> {
         Some(list)
     }
 
-    /// `true` or `false`.
-    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
-        match self.take(key) {
-            None => default,
-            Some(Value::Boolean(flag)) => *flag,
-            Some(_) => {
+    /// `true` or `false`, where there is one.
+    pub fn flag(&mut self, key: &'static str) -> Option<bool> {
+        match self.take(key)? {
+            Value::Boolean(flag) => Some(*flag),
+            _ => {
                 self.problem(key, "true or false is wanted");
-                default
-            }
-        }
-    }
-
-    /// A port, 1 to 65535.
-    pub(super) fn port(&mut self, key: &'static str, default: u16) -> u16 {
-        let Some(value) = self.take(key) else { return default };
-        let port = value.as_integer().and_then(|number| u16::try_from(number).ok()).filter(|port| *port != 0);
-        port.unwrap_or_else(|| {
-            self.problem(key, "a port from 1 to 65535 is wanted");
-            default
-        })
-    }
-
-    /// A mandatory path.
-    pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
-        self.text(key).map(|text| self.folder.join(text))
-    }
-
-    /// The content of the file that a mandatory path names.
-    pub(super) fn file(&mut self, key: &'static str) -> Option<String> {
-        let path = self.path(key)?;
-        match fs::read_to_string(&path) {
-            Ok(content) => Some(content),
-            Err(error) => {
-                self.problem(key, format!("{}: {error}", path.display()));
                 None
             }
         }
     }
 
+    /// A port, 1 to 65535, where there is one.
+    pub fn port(&mut self, key: &'static str) -> Option<u16> {
+        let value = self.take(key)?;
+        let port = value.as_integer().and_then(|number| u16::try_from(number).ok()).filter(|port| *port != 0);
+        if port.is_none() {
+            self.problem(key, "a port from 1 to 65535 is wanted");
+        }
+        port
+    }
+
     /// An optional table.
-    pub(super) fn table(&mut self, key: &'static str) -> Option<&'a Table> {
+    pub fn table(&mut self, key: &'static str) -> Option<&'a Table> {
         match self.take(key)? {
             Value::Table(table) => Some(table),
             _ => {
@@ -124,7 +106,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// Notes every key that nobody asked for: a misspelt key must not pass for an absent one.
-    pub(super) fn end(self) {
+    pub fn end(self) {
         for key in self.table.keys().filter(|key| !self.read.contains(key.as_str())) {
             self.problems.push(format!("{}{key}: unknown key", self.prefix));
         }
@@ -136,6 +118,13 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     fn parse<T: FromStr<Err: Display>>(&mut self, key: &str, text: &str) -> Option<T> {
-        text.parse().map_err(|error| self.problem(key, format!("{text:?}: {error}"))).ok()
+        text.parse()
+            .map_err(|error: T::Err| {
+                // Own types say what they were given; those of the standard library do not.
+                let error = error.to_string();
+                let quoted = format!("{text:?}");
+                self.problem(key, if error.contains(&quoted) { error } else { format!("{quoted}: {error}") });
+            })
+            .ok()
     }
 }
